@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doryd: the server on Linux. It puts together the service (port/service.h), the sockets (port/posix) and the folder
+ * store, sized by the options and by how many files may be open.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <libdeflate.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../../port/posix/folder_store.h"
+#include "../../port/posix/net_posix.h"
+#include "../../port/service.h"
+#include "options.h"
+
+/* What the sessions send passes through this; also the unit in which files are read. */
+#define SCRATCH_LEN (256U * 1024U)
+
+#define MAX_SESSIONS 16384U
+#define MAX_WRITERS 256U
+
+/* Descriptors that a writer may hold: its file and its folder. */
+#define FILES_A_WRITER 2U
+
+/* Descriptors for all else: standard streams, poller, listeners, store, workers, and a few for readers. */
+#define FILES_APART 64U
+
+/* Connections beyond the sessions: those that are told `busy`, and those that linger. */
+#define EXTRA_CONNS 128U
+
+struct doryd {
+    struct options options;
+    struct dory_server server;
+    struct service service;
+    struct net *net;
+    struct folder_store *store;
+    uint32_t writers;
+    uint32_t expired_ms;
+    uint32_t stopped_ms;
+};
+
+/* For the signal handler alone. */
+static struct net *signalled_net;
+static volatile sig_atomic_t signals;
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (++signals > 1) {
+        net_stop(signalled_net);
+    } else {
+        net_wake(signalled_net);
+    }
+}
+
+static void handle_signals(struct net *net)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    signalled_net = net;
+    sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+    /* Both are answered where they happen: a peer that is gone, a file that may not grow. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+}
+
+static uint32_t fast_crc32(uint32_t crc, const void *data, size_t len)
+{
+    return libdeflate_crc32(crc, data, len);
+}
+
+/* A put without id has failed: there is nobody else to tell. */
+static void on_refused(void *ctx, const char *name, enum dory_status status)
+{
+    (void)ctx;
+    fprintf(stderr, "doryd: a put without id failed: %s: %s\n", name, dory_status_sentence(status));
+}
+
+static void wake_net(void *ctx)
+{
+    struct doryd *doryd = ctx;
+
+    net_wake(doryd->net);
+}
+
+/* Goes on after a signal: first what is being committed, then the connections that still say good-bye. */
+static uint32_t tick_stopping(struct doryd *doryd, uint32_t wait_ms, uint32_t now_ms)
+{
+    if (!doryd->service.stopping) {
+        doryd->stopped_ms = now_ms;
+        net_stop_listening(doryd->net);
+        service_stop(&doryd->service);
+    }
+    if (doryd->service.active == 0 &&
+        (net_conn_count(doryd->net) == 0 || now_ms - doryd->stopped_ms >= doryd->options.linger_ms)) {
+        net_stop(doryd->net);
+    }
+    return wait_ms < 50 ? wait_ms : 50;
+}
+
+static uint32_t on_tick(void *app, uint32_t now_ms)
+{
+    struct doryd *doryd = (struct doryd *)((char *)app - offsetof(struct doryd, service));
+    uint32_t wait_ms = service_events.tick(app, now_ms);
+    uint32_t expire_every = doryd->options.partial_age_ms / 4 < 60000 ? doryd->options.partial_age_ms / 4 + 50 : 60000;
+
+    if (now_ms - doryd->expired_ms >= expire_every) {
+        doryd->expired_ms = now_ms;
+        folder_store_expire(doryd->store);
+    }
+    if (signals > 0) {
+        return tick_stopping(doryd, wait_ms, now_ms);
+    }
+    return wait_ms < expire_every ? wait_ms : expire_every;
+}
+
+/* How many sessions and writers fit under the limit of open files, which is raised as far as may be. */
+static int fit_file_limit(struct doryd *doryd)
+{
+    struct rlimit limit;
+    uint64_t files;
+    uint64_t sessions = doryd->options.sessions != 0 ? doryd->options.sessions : MAX_SESSIONS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return -1;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    files = limit.rlim_cur == RLIM_INFINITY ? UINT32_MAX : limit.rlim_cur;
+    doryd->writers = (uint32_t)(files / 8 < MAX_WRITERS ? files / 8 : MAX_WRITERS);
+    files -= FILES_A_WRITER * doryd->writers;
+    files = files > FILES_APART + 1 ? files - FILES_APART : 1;
+    doryd->server.sessions = (uint32_t)(sessions < files ? sessions : files);
+    return 0;
+}
+
+/* Memory that is zero and costs nothing before it is used. */
+static void *map_memory(size_t len)
+{
+    void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int set_up_service(struct doryd *doryd)
+{
+    static char host[256];
+    struct dory_server *server = &doryd->server;
+    struct service *service = &doryd->service;
+
+    if (gethostname(host, sizeof host - 1) != 0) {
+        strcpy(host, "linux");
+    }
+    server->store = &folder_store;
+    server->crc32 = fast_crc32;
+    server->name = doryd->options.name != NULL ? doryd->options.name : host;
+    server->board = "linux";
+    server->firmware = "";
+    server->max_header = (uint16_t)doryd->options.max_header;
+    server->max_name = (uint16_t)doryd->options.max_name;
+    server->limits = doryd->options.limits;
+    server->refused = on_refused;
+    dory_server_begin(server, net_now_ms());
+    service->server = server;
+    service->scratch_len = SCRATCH_LEN;
+    service->slots = map_memory(server->sessions * sizeof *service->slots);
+    service->buffers = map_memory(server->sessions * service_buffer_size(server));
+    service->scratch = map_memory(SCRATCH_LEN);
+    return service->slots != NULL && service->buffers != NULL && service->scratch != NULL ? 0 : -1;
+}
+
+static int fail(const char *what, const char *why)
+{
+    fprintf(stderr, "doryd: %s: %s\n", what, why);
+    return EXIT_FAILURE;
+}
+
+static int open_store(struct doryd *doryd)
+{
+    char problem[256];
+    const struct folder_store_options options = {
+        .root = doryd->options.root,
+        .max_file = doryd->options.max_file,
+        .writers = doryd->writers,
+        .partials = (uint32_t)doryd->options.partials,
+        .partial_age_s = (doryd->options.partial_age_ms + 999) / 1000,
+        .sync = !doryd->options.no_sync,
+        .read_only = doryd->options.read_only,
+        .wake = wake_net,
+        .wake_ctx = doryd,
+    };
+
+    doryd->store = folder_store_open(&options, problem, sizeof problem);
+    doryd->server.store_ctx = doryd->store;
+    return doryd->store != NULL ? EXIT_SUCCESS : fail(doryd->options.root, problem);
+}
+
+static int listen_all(struct doryd *doryd)
+{
+    if (doryd->options.listen_count == 0) {
+        doryd->options.listen[doryd->options.listen_count++] = "127.0.0.1:9002";
+    }
+    for (unsigned i = 0; i < doryd->options.listen_count; i++) {
+        char name[256];
+
+        if (net_listen(doryd->net, doryd->options.listen[i], name, sizeof name) != 0) {
+            return fail(doryd->options.listen[i], name);
+        }
+        printf("listening on %s\n", name);
+    }
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : fail("standard output", strerror(errno));
+}
+
+static int serve(struct doryd *doryd)
+{
+    int result = listen_all(doryd);
+
+    if (result == EXIT_SUCCESS && net_run(doryd->net) != 0) {
+        result = fail("waiting for connections", strerror(errno));
+    }
+    service_end(&doryd->service);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    static struct doryd doryd;
+    struct net_events events = service_events;
+    struct net_options net_options = {.events = &events, .app = &doryd.service};
+    int result = options_parse(&doryd.options, argc, argv);
+
+    if (result >= 0) {
+        return result;
+    }
+    if (fit_file_limit(&doryd) != 0 || set_up_service(&doryd) != 0) {
+        return fail("starting", strerror(errno));
+    }
+    events.tick = on_tick;
+    net_options.linger_ms = doryd.options.linger_ms;
+    net_options.max_conns = doryd.server.sessions + EXTRA_CONNS;
+    doryd.net = net_new(&net_options);
+    if (doryd.net == NULL) {
+        return fail("starting", strerror(errno));
+    }
+    handle_signals(doryd.net);
+    result = open_store(&doryd);
+    if (result == EXIT_SUCCESS) {
+        result = serve(&doryd);
+        folder_store_close(doryd.store);
+    }
+    net_free(doryd.net);
+    return result;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doryd's command line: one table says what each option takes and where it goes.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_USAGE 2
+
+enum kind {
+    FLAG,    /* bool */
+    TEXT,    /* const char * */
+    NUMBER,  /* uint64_t */
+    RATE,    /* uint32_t */
+    SECONDS, /* uint32_t, kept in milliseconds */
+    LISTEN,
+    HELP,
+    VERSION
+};
+
+struct option_row {
+    const char *name;
+    enum kind kind;
+    size_t at; /* offset in struct options */
+    double min;
+    double max;
+};
+
+#define AT(member) offsetof(struct options, member)
+
+/* 24 days: half of what a clock of 32 bits can tell apart. */
+#define MAX_SECONDS 2147483.0
+
+static const struct option_row rows[] = {
+    {"root", TEXT, AT(root), 0, 0},
+    {"listen", LISTEN, 0, 0, 0},
+    {"name", TEXT, AT(name), 0, 0},
+    {"read-only", FLAG, AT(read_only), 0, 0},
+    {"no-sync", FLAG, AT(no_sync), 0, 0},
+    {"max-file", NUMBER, AT(max_file), 0, (double)DORY_MAX_NUMBER},
+    {"max-header", NUMBER, AT(max_header), 160, 32768},
+    {"max-name", NUMBER, AT(max_name), 16, DORY_MAX_NAME},
+    {"sessions", NUMBER, AT(sessions), 1, 1000000},
+    {"partials", NUMBER, AT(partials), 0, 100000},
+    {"partial-age", SECONDS, AT(partial_age_ms), 0, MAX_SECONDS},
+    {"linger", SECONDS, AT(linger_ms), 0, MAX_SECONDS},
+    {"header-timeout", SECONDS, AT(limits.header_ms), 0.001, MAX_SECONDS},
+    {"body-timeout", SECONDS, AT(limits.body_ms), 0.001, MAX_SECONDS},
+    {"rate-window", SECONDS, AT(limits.rate_ms), 0.001, MAX_SECONDS},
+    {"min-rate", RATE, AT(limits.min_rate), 0, 1000000000},
+    {"output-timeout", SECONDS, AT(limits.output_ms), 0.001, MAX_SECONDS},
+    {"idle-timeout", SECONDS, AT(limits.idle_ms), 0.001, MAX_SECONDS},
+    {"evict-after", SECONDS, AT(limits.evict_ms), 0, MAX_SECONDS},
+    {"busy-wait", SECONDS, AT(limits.busy_ms), 0, MAX_SECONDS},
+    {"more-every", SECONDS, AT(limits.more_ms), 0.001, MAX_SECONDS},
+    {"help", HELP, 0, 0, 0},
+    {"version", VERSION, 0, 0, 0},
+};
+
+#define ROW_COUNT (sizeof rows / sizeof rows[0])
+
+static const char help[] =
+    "usage: doryd --root DIR [OPTION]...     serve the files of DIR with dory\n"
+    "  example: doryd --root ./files --listen 127.0.0.1:9002\n"
+    "\n"
+    "  --listen ADDR:PORT   repeatable; 127.0.0.1:9002 unless given; port 0 picks one\n"
+    "  --read-only          put and delete are forbidden\n"
+    "  --no-sync            answer before the disk has everything\n"
+    "  --name NAME          what `info` tells; the host's name unless given\n"
+    "  --max-file BYTES     --max-header BYTES (4096)    --max-name BYTES (255)\n"
+    "  --sessions N         connections served at once (up to 16384, by file limit)\n"
+    "  --partials N         broken uploads that can resume (16); --partial-age S (86400)\n"
+    "limits, in seconds:\n"
+    "  --idle-timeout (120)  between requests       --header-timeout (10)  a header\n"
+    "  --body-timeout (30)   a silent upload        --output-timeout (30)  a slow reader\n"
+    "  --rate-window (30)    an upload must bring --min-rate (256) bytes a second\n"
+    "  --busy-wait (10)      a put without id waits for the name's other writer\n"
+    "  --evict-after (5)     a silent upload may lose its place to a new connection\n"
+    "  --more-every (5)      sign of life in long answers    --linger (2)  after FIN\n"
+    "  --help  --version\n"
+    "\n"
+    "There is no authentication or encryption: listen beyond 127.0.0.1 only in a\n"
+    "network that you trust. SIGTERM finishes what is being committed.\n";
+
+static int usage(const char *word, const char *problem)
+{
+    fprintf(stderr, "doryd: %s: %s\n(doryd --help shows how it is used)\n", word, problem);
+    return EXIT_USAGE;
+}
+
+/* Reads a decimal number without sign, exponent or leading white space. */
+static bool read_number(const char *text, bool whole, double *value)
+{
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9' || strspn(text, whole ? "0123456789" : "0123456789.") != strlen(text)) {
+        return false;
+    }
+    errno = 0;
+    *value = strtod(text, &end);
+    return errno == 0 && *end == '\0';
+}
+
+static int set_number(struct options *options, const struct option_row *row, const char *text)
+{
+    char *member = (char *)options + row->at;
+    double value;
+    char problem[96];
+
+    if (!read_number(text, row->kind != SECONDS, &value) || value < row->min || value > row->max) {
+        snprintf(problem, sizeof problem, "--%s takes a number from %.15g to %.16g", row->name, row->min, row->max);
+        return usage(text, problem);
+    }
+    if (row->kind == NUMBER) {
+        *(uint64_t *)(void *)member = strtoull(text, NULL, 10);
+    } else {
+        *(uint32_t *)(void *)member = (uint32_t)(row->kind == SECONDS ? value * 1000 + 0.5 : value);
+    }
+    return -1;
+}
+
+static int add_listener(struct options *options, const char *address)
+{
+    if (options->listen_count == MAX_LISTENERS) {
+        return usage(address, "too many addresses to listen on");
+    }
+    options->listen[options->listen_count++] = address;
+    return -1;
+}
+
+static int set_option(struct options *options, const struct option_row *row, const char *text)
+{
+    char *member = (char *)options + row->at;
+
+    switch (row->kind) {
+    case FLAG:
+        *(bool *)member = true;
+        return -1;
+    case TEXT:
+        *(const char **)(void *)member = text;
+        return -1;
+    case NUMBER:
+    case RATE:
+    case SECONDS:
+        return set_number(options, row, text);
+    case LISTEN:
+        return add_listener(options, text);
+    case HELP:
+        fputs(help, stdout);
+        return EXIT_SUCCESS;
+    case VERSION:
+        puts("doryd " DORY_VERSION);
+        return EXIT_SUCCESS;
+    }
+    return -1;
+}
+
+static bool takes_word(enum kind kind)
+{
+    return kind != FLAG && kind != HELP && kind != VERSION;
+}
+
+static void set_defaults(struct options *options)
+{
+    *options = (struct options){
+        .max_file = DORY_MAX_NUMBER,
+        .partials = 16,
+        .max_header = 4096,
+        .max_name = DORY_MAX_NAME,
+        .partial_age_ms = 86400000,
+        .linger_ms = 2000,
+        .limits = DORY_LIMITS,
+    };
+}
+
+static int check(const struct options *options, int argc, char **argv)
+{
+    if (optind < argc) {
+        return usage(argv[optind], "a word that doryd has no use for");
+    }
+    if (options->root == NULL) {
+        return usage("--root", "the folder to serve must be given");
+    }
+    if (options->max_header < 2 * options->max_name + 128) {
+        return usage("--max-header", "must be at least twice --max-name and 128 more");
+    }
+    return -1;
+}
+
+int options_parse(struct options *options, int argc, char **argv)
+{
+    struct option long_options[ROW_COUNT + 1] = {{NULL, 0, NULL, 0}};
+    int result = -1;
+    int index;
+    int found;
+
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        long_options[i].name = rows[i].name;
+        long_options[i].has_arg = takes_word(rows[i].kind) ? required_argument : no_argument;
+    }
+    set_defaults(options);
+    opterr = 0;
+    while (result < 0 && (found = getopt_long(argc, argv, ":h", long_options, &index)) != -1) {
+        if (found == 'h') {
+            fputs(help, stdout);
+            result = EXIT_SUCCESS;
+        } else if (found == ':') {
+            result = usage(argv[optind - 1], "a value is missing behind it");
+        } else if (found != 0) {
+            result = usage(argv[optind - 1], "no such option, or not with a value");
+        } else {
+            result = set_option(options, &rows[index], optarg);
+        }
+    }
+    return result < 0 ? check(options, argc, argv) : result;
+}

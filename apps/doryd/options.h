@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* doryd's command line. */
+#ifndef DORYD_OPTIONS_H
+#define DORYD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../core/server.h"
+
+#define MAX_LISTENERS 16
+
+struct options {
+    const char *root;
+    const char *listen[MAX_LISTENERS];
+    unsigned listen_count;
+    const char *name; /* NULL: the host's */
+    bool read_only;
+    bool no_sync;
+    uint64_t max_file;
+    uint64_t sessions; /* 0: as many as the limit of open files allows */
+    uint64_t partials;
+    uint64_t max_header;
+    uint64_t max_name;
+    uint32_t partial_age_ms;
+    uint32_t linger_ms;
+    struct dory_limits limits;
+};
+
+/* Reads the command line into `options`; texts stay lent. Returns -1 to go on, or the exit code to leave with, having
+ * printed what there is to say. */
+int options_parse(struct options *options, int argc, char **argv);
+
+#endif

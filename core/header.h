@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Headers: one JSON object (RFC 8259) each. Decoding is driven by a table of
+ * the keys that the caller knows, encoding appends one field at a time.
+ *
+ * jsmn splits the text into tokens; that the text is JSON at all is checked
+ * before by dory_json_check() (json.h).
+ */
+#ifndef DORY_HEADER_H
+#define DORY_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Only the types; header.c has included the whole of it before. */
+#ifndef JSMN_H
+#define JSMN_HEADER
+#define JSMN_PARENT_LINKS
+#define JSMN_STRICT
+#include <jsmn.h>
+#endif
+
+#include "dory_config.h"
+#include "frame.h"
+#include "status.h"
+
+/* Largest number on the wire, 2^53-1: what every JSON library keeps exactly
+ * (RFC 8259 section 6). */
+#define DORY_MAX_NUMBER ((UINT64_C(1) << 53) - 1)
+
+/* Hex digits of a version that this implementation writes. */
+#define DORY_VERSION_DIGITS 16U
+
+/* Scratch memory for one decode. Nothing in it is needed afterwards, so one
+ * serves every session of a thread. */
+struct dory_tokens {
+    jsmntok_t token[DORY_MAX_TOKENS];
+};
+
+/* A piece of the header's own text, unescaped, with a NUL behind it. It may
+ * hold further NULs (from \u0000). */
+struct dory_text {
+    const char *ptr; /* NULL when absent */
+    size_t len;
+};
+
+enum dory_field_type {
+    DORY_FIELD_NUMBER,  /* uint64_t: digits only, 0 to DORY_MAX_NUMBER */
+    DORY_FIELD_TEXT,    /* struct dory_text: a string */
+    DORY_FIELD_CRC32,   /* uint32_t: a string of 8 lower-case hex digits */
+    DORY_FIELD_VERSION, /* uint64_t: a string; 0 unless it is one that dory_header_version() wrote */
+    DORY_FIELD_BOOL     /* bool: true or false */
+};
+
+/* One key that the caller knows; its place in a table is its bit. */
+struct dory_field {
+    char key[14];
+    uint8_t type; /* enum dory_field_type */
+    uint8_t at;   /* offset of the member in the caller's struct */
+};
+
+/* What a decode found: a bit for each field of the table. */
+struct dory_found {
+    uint32_t present; /* there, with a value of its type: the member is set */
+    uint32_t wrong;   /* there, with a value of another type or out of range */
+};
+
+/*
+ * Decodes `text` of `len` bytes, which it changes: strings are unescaped where
+ * they stand. `fields` has `count` (at most 32) entries; members of `into` that
+ * are not present are left alone. Unknown keys are passed over.
+ *
+ * Returns DORY_OK, or DORY_BAD_HEADER: no JSON object, something behind it,
+ * more than DORY_MAX_TOKENS tokens, or a known key twice.
+ */
+int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const struct dory_field *fields,
+                       unsigned count, void *into, struct dory_found *found);
+
+/* A message being written. Set up by dory_header_begin(). */
+struct dory_encoder {
+    uint8_t *buf;
+    size_t size;
+    size_t len;    /* bytes written, prefix included */
+    bool too_long; /* something did not fit; sticks */
+};
+
+/* Begins a message in `buf` of `size` bytes, which stays the caller's. */
+void dory_header_begin(struct dory_encoder *encoder, void *buf, size_t size);
+
+/* Append one field. `key` is plain ASCII; text is escaped where JSON asks. */
+void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t value);
+void dory_header_text(struct dory_encoder *encoder, const char *key, const char *text, size_t len);
+void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32);
+void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version); 
+void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value);
+
+/* Ends the header and fills in the prefix. Returns the bytes of the message
+ * without its body, or 0 when it did not fit. */
+size_t dory_header_end(struct dory_encoder *encoder);
+
+/* The same object without prefix, ended by a newline: a line of a listing.
+ * dory_header_begin_line() in place of dory_header_begin(). */
+void dory_header_begin_line(struct dory_encoder *encoder, void *buf, size_t size);
+size_t dory_header_end_line(struct dory_encoder *encoder);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The grammar of RFC 8259, checked in one pass without recursion. It only says
+ * yes or no; jsmn, which accepts more than the grammar does, splits the text
+ * afterwards (header.c).
+ */
+#ifndef DORY_JSON_H
+#define DORY_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Returns true when `text` of `len` bytes is exactly one JSON object, in valid
+ * UTF-8 (RFC 3629), no byte order mark, its escaped surrogates in pairs, nested
+ * at most DORY_MAX_TOKENS deep, and nothing but white space around it.
+ */
+bool dory_json_check(const char *text, size_t len);
+
+/* Length of the UTF-8 sequence (RFC 3629 section 4) that `text` of `len` > 0
+ * bytes begins with: 1 to 4, or 0 when it is none. */
+size_t dory_utf8_length(const char *text, size_t len);
+
+#endif

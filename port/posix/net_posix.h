@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net.h over POSIX sockets: the event loop of doryd and dory. epoll where
+ * there is one, poll() elsewhere (or everywhere with -DNET_POLL=1).
+ *
+ * Not thread-safe, but for net_wake().
+ */
+#ifndef DORY_NET_POSIX_H
+#define DORY_NET_POSIX_H
+
+#include "../net.h"
+
+struct net_options {
+    const struct net_events *events;
+    void *app;
+    uint32_t linger_ms;  /* how long a closed connection still discards input; 2,000 by design */
+    size_t max_conns;    /* connections at once, lingering ones included; further ones stay in the backlog */
+};
+
+/* Makes a loop. Returns NULL and sets errno when there is no memory or no
+ * descriptor. The caller owns it until net_free(). */
+struct net *net_new(const struct net_options *options);
+void net_free(struct net *net);
+
+/* Listens on `address`, "HOST:PORT" or "[IPV6]:PORT", port 0 picks one. Returns
+ * 0 and writes the address it really listens on to `name` ("127.0.0.1:9002",
+ * "[::1]:9002"; at most `name_len` bytes with NUL), or -1 and a sentence in
+ * `name`. */
+int net_listen(struct net *net, const char *address, char *name, size_t name_len);
+
+/* Begins to connect to `host` (a name or an address without brackets) and
+ * `port`; every address of the name is tried in turn. Returns the connection,
+ * whose opened() or closed() follows from net_run(), or NULL and a sentence in
+ * `error` (no such host, no memory). Looking the name up may block. `user` is
+ * its first net_user(). */
+struct net_conn *net_connect(struct net *net, const char *host, const char *port, void *user, char *error,
+                             size_t error_len);
+
+/* Runs until net_stop(). Returns 0, or -1 with errno when the poller failed. */
+int net_run(struct net *net);
+
+/* Makes net_run() return after this round. From the loop's thread or from a
+ * signal handler. */
+void net_stop(struct net *net);
+
+/* Makes the loop call tick() now. From any thread, and from signal handlers. */
+void net_wake(struct net *net);
+
+/* Closes the listeners: no further connection is taken. */
+void net_stop_listening(struct net *net);
+
+/* Connections that are open now, lingering ones included. */
+size_t net_conn_count(const struct net *net);
+
+/* Sends up to `len` bytes of file `fd` at `off`, without a copy where the system
+ * can. Returns how many were taken (0: writable() will come), or -1 with errno
+ * when the file cannot be read (a short file: EIO). */
+int64_t net_send_file(struct net_conn *conn, int fd, uint64_t off, uint64_t len);
+
+#endif
