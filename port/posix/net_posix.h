@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * net.h over POSIX sockets: the event loop of doryd and dory. epoll where
- * there is one, poll() elsewhere (or everywhere with -DNET_POLL=1).
+ * there is one, poll() elsewhere. -DNET_POLL=1 takes poll(), and nothing that
+ * POSIX doesn't have, on Linux too.
  *
- * Not thread-safe, but for net_wake().
+ * Not thread-safe, but for net_wake() and net_stop().
  */
 #ifndef DORY_NET_POSIX_H
 #define DORY_NET_POSIX_H
@@ -13,8 +14,9 @@
 struct net_options {
     const struct net_events *events;
     void *app;
-    uint32_t linger_ms;  /* how long a closed connection still discards input; 2,000 by design */
-    size_t max_conns;    /* connections at once, lingering ones included; further ones stay in the backlog */
+    uint32_t linger_ms; /* how long a closed connection still discards input; 2,000 by design */
+    size_t max_conns;   /* connections at once, lingering ones included; further ones stay in the backlog.
+                          * net_connect() is not limited by it, but counts */
 };
 
 /* Makes a loop. Returns NULL and sets errno when there is no memory or no
@@ -39,8 +41,8 @@ struct net_conn *net_connect(struct net *net, const char *host, const char *port
 /* Runs until net_stop(). Returns 0, or -1 with errno when the poller failed. */
 int net_run(struct net *net);
 
-/* Makes net_run() return after this round. From the loop's thread or from a
- * signal handler. */
+/* Makes net_run() return after this round. From any thread, and
+ * from signal handlers; before net_run(), too, which then does one round. */
 void net_stop(struct net *net);
 
 /* Makes the loop call tick() now. From any thread, and from signal handlers. */
@@ -53,8 +55,10 @@ void net_stop_listening(struct net *net);
 size_t net_conn_count(const struct net *net);
 
 /* Sends up to `len` bytes of file `fd` at `off`, without a copy where the system
- * can. Returns how many were taken (0: writable() will come), or -1 with errno
- * when the file cannot be read (a short file: EIO). */
+ * can. Returns how many were taken (less than `len`: writable() will come), or
+ * -1 with errno when the file cannot be read (a short file: EIO). One call takes
+ * 1 MiB at most, so that others get their turn: don't repeat it before
+ * writable(). A reset peer may raise SIGPIPE, which the program must ignore. */
 int64_t net_send_file(struct net_conn *conn, int fd, uint64_t off, uint64_t len);
 
 #endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Addresses as people write them. Not for anybody but the POSIX net.
+ */
+#ifndef DORY_NET_ADDRESS_H
+#define DORY_NET_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct addrinfo;
+
+/* Longest host name and "[address%scope]:port", with NUL. */
+#define NET_HOST_LEN 256
+#define NET_PORT_LEN 6
+
+/* Splits "HOST:PORT" or "[IPV6]:PORT" into `host` (NET_HOST_LEN) and a port
+ * that points into `address`. Returns false if it is neither. */
+bool net_address_split(const char *address, char *host, const char **port);
+
+/* Looks `host` and `port` up for TCP; `flags` are getaddrinfo()'s AI_... .
+ * Returns the addresses, best first, for freeaddrinfo(), or NULL and a sentence
+ * in `error`. May block. */
+struct addrinfo *net_address_resolve(const char *host, const char *port, int flags, char *error, size_t error_len);
+
+/* Writes the address that socket `fd` is bound to, "127.0.0.1:9002" or
+ * "[::1]:9002", to `name`. Returns 0, or -1 with errno. */
+int net_address_print(int fd, char *name, size_t name_len);
+
+#endif
