@@ -97,7 +97,8 @@ struct dory_store {
      * Else DORY_BUSY (somebody writes that name: see holder(); or every writer
      * is taken), DORY_TOO_LARGE, DORY_NO_SPACE, DORY_BAD_NAME (`a/b` while `a`
      * is a file, or the name of a folder), DORY_FORBIDDEN, DORY_IO_ERROR.
-     * Without `resume`, an older partial of that name is dropped. */
+     * Without `resume`, an older partial of the same content is dropped; one of
+     * other content goes at the latest when this put is published. */
     int (*put)(void *ctx, const struct dory_put *put, struct dory_writer **writer);
 
     /* Begins the removal of `name`: then commit(). Results as put() and open(). */

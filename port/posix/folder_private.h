@@ -21,7 +21,7 @@ struct folder_writer {
     bool orphan;                /* and nobody waits for that any more */
     struct folder_writer *next; /* in its bucket, or among the free ones */
     struct folder_writer *next_orphan;
-    char temp[FOLDER_TEMP_NAME]; /* the new file's name in ROOT/.dory */
+    char temp[FOLDER_TEMP_NAME]; /* the new file's name in ROOT/.dory; empty for a removal */
     char name[DORY_MAX_NAME + 1];
 };
 

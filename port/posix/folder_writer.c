@@ -119,6 +119,7 @@ static int hold(struct folder_store *store, const char *name, struct folder_writ
     writer->base = (struct dory_writer){.size = 0};
     writer->key = (struct folder_key){.name_hash = name_hash};
     writer->job = (struct folder_job){.place.fd = -1, .file_fd = -1, .area_fd = store->area_fd};
+    writer->temp[0] = '\0';
     writer->job.temp = writer->temp;
     writer->written_back = 0;
     writer->committing = false;
@@ -200,7 +201,9 @@ static bool make_space(struct folder_store *store, int error)
 
 static int create_temp(struct folder_store *store, struct folder_writer *writer)
 {
-    folder_partials_drop(&store->partials, writer->key.name_hash);
+    const struct folder_partial *partial = folder_partials_find(&store->partials, writer->key.name_hash);
+    if (partial != NULL && writer->base.has_crc32 && folder_key_equal(&partial->key, &writer->key))
+        folder_partials_drop(&store->partials, writer->key.name_hash); /* the file of its name is needed */
     do
         writer->job.file_fd = create(store->area_fd, writer->temp);
     while (writer->job.file_fd < 0 && make_space(store, errno));
@@ -332,6 +335,8 @@ int folder_writer_commit(void *ctx, struct dory_writer *base)
     } else {
         status = folder_job_publish(&writer->job);
     }
+    if (status == DORY_OK && writer->temp[0] != '\0')
+        folder_partials_drop(&store->partials, writer->key.name_hash); /* its time is over */
     release(&store->writers, writer);
     return status;
 }

@@ -38,6 +38,7 @@ static int grow(struct net_poller *poller)
     if (fds == NULL)
         return -1;
     poller->fds = fds;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): it is the pointers that are counted */
     struct net_watch **watches = realloc(poller->watches, room * sizeof watches[0]);
     if (watches == NULL)
         return -1;

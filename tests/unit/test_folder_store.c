@@ -1075,13 +1075,25 @@ static void assert_starts_over(struct fixture *f, struct dory_put put)
     assert_no_temps(f);
 }
 
-static void a_put_of_other_content_drops_the_partial(void **state)
+static void a_put_that_does_not_resume_drops_the_partial_of_its_content(void **state)
+{
+    assert_starts_over(*state, checked("a", 10, 7, false));
+}
+
+static void a_put_of_other_content_leaves_the_partial_until_it_is_published(void **state)
 {
     struct fixture *f = *state;
-    assert_starts_over(f, checked("a", 10, 8, true));
-    assert_starts_over(f, checked("a", 11, 7, true));
-    assert_starts_over(f, checked("a", 10, 7, false));
-    assert_starts_over(f, plain("a", 10));
+    const struct dory_put others[] = {checked("a", 10, 8, true), checked("a", 5, 7, true), plain("a", 5)};
+    leave_partial(f, "a", 7, "01234");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct dory_writer *writer = begin(f, others[i]);
+        assert_int_equal(writer->stored, 0);
+        folder_store.abort(f->store, writer, false);
+        assert_int_equal(partial_of(f, "a"), 5);
+    }
+    assert_int_equal(put_text(f, "a", "56789"), DORY_OK);
+    assert_int_equal(partial_of(f, "a"), 0);
+    assert_no_temps(f);
 }
 
 static void a_refused_put_leaves_the_partial(void **state)
@@ -1133,7 +1145,7 @@ static void what_lies_in_the_way_of_a_new_file_is_removed(void **state)
     leave_partial(f, "a", 7, "01234");
     char part[PATH_MAX * 3];
     snprintf(part, sizeof part, "%s", part_path(f));
-    assert_int_equal(try_put(f, plain("a", 1)), DORY_OK);
+    assert_int_equal(put_text(f, "a", "x"), DORY_OK);
     make_file(part, "strange");
     struct dory_writer *writer = begin(f, checked("a", 10, 7, true));
     assert_int_equal(writer->stored, 0);
@@ -1558,7 +1570,8 @@ static const struct CMUnitTest tests[] = {
     SYNCED(a_partial_that_was_cut_cannot_be_read_back),
     SYNCED(only_what_has_bytes_and_a_crc32_is_kept),
     SYNCED(without_room_for_partials_none_is_kept),
-    SYNCED(a_put_of_other_content_drops_the_partial),
+    SYNCED(a_put_that_does_not_resume_drops_the_partial_of_its_content),
+    SYNCED(a_put_of_other_content_leaves_the_partial_until_it_is_published),
     SYNCED(a_refused_put_leaves_the_partial),
     SYNCED(a_partial_larger_than_announced_is_dropped),
     SYNCED(a_link_in_place_of_a_partial_is_not_followed),
