@@ -66,23 +66,23 @@ static const struct option_row rows[] = {
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
 static const char help[] =
-    "usage: doryd --root DIR [OPTION]...     serve the files of DIR with dory\n"
+    "usage: doryd --root DIR [OPTION]...       serve the files of a folder\n"
     "  example: doryd --root ./files --listen 127.0.0.1:9002\n"
     "\n"
-    "  --listen ADDR:PORT   repeatable; 127.0.0.1:9002 unless given; port 0 picks one\n"
-    "  --read-only          put and delete are forbidden\n"
-    "  --no-sync            answer before the disk has everything\n"
-    "  --name NAME          what `info` tells; the host's name unless given\n"
-    "  --max-file BYTES     --max-header BYTES (4096)    --max-name BYTES (255)\n"
-    "  --sessions N         connections served at once (up to 16384, by file limit)\n"
-    "  --partials N         broken uploads that can resume (16); --partial-age S (86400)\n"
+    "  --listen ADDR:PORT  repeatable; 127.0.0.1:9002 unless given; port 0 picks one\n"
+    "  --read-only         put and delete are forbidden\n"
+    "  --no-sync           answer before the disk has everything\n"
+    "  --name NAME         what `info` tells; the host's name unless given\n"
+    "  --max-file BYTES    --max-header BYTES (4096)   --max-name BYTES (255)\n"
+    "  --sessions N        connections at once (16384, if the file limit allows)\n"
+    "  --partials N        broken uploads to resume (16), --partial-age S (86400)\n"
     "limits, in seconds:\n"
-    "  --idle-timeout (120)  between requests       --header-timeout (10)  a header\n"
-    "  --body-timeout (30)   a silent upload        --output-timeout (30)  a slow reader\n"
-    "  --rate-window (30)    an upload must bring --min-rate (256) bytes a second\n"
+    "  --idle-timeout (120)  between requests     --header-timeout (10)  a header\n"
+    "  --body-timeout (30)   a silent upload      --output-timeout (30)  a slow reader\n"
+    "  --rate-window (30)    in which an upload brings --min-rate (256) bytes a second\n"
     "  --busy-wait (10)      a put without id waits for the name's other writer\n"
     "  --evict-after (5)     a silent upload may lose its place to a new connection\n"
-    "  --more-every (5)      sign of life in long answers    --linger (2)  after FIN\n"
+    "  --more-every (5)      a sign of life in long answers    --linger (2) after FIN\n"
     "  --help  --version\n"
     "\n"
     "There is no authentication or encryption: listen beyond 127.0.0.1 only in a\n"
@@ -125,8 +125,25 @@ static int set_number(struct options *options, const struct option_row *row, con
     return -1;
 }
 
+/* HOST:PORT, where a HOST with colons of its own stands in brackets. Whether it can be listened on shows later. */
+static bool is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    size_t host_len = colon != NULL ? (size_t)(colon - text) : 0;
+    bool in_brackets = host_len > 2 && text[0] == '[' && text[host_len - 1] == ']';
+    double port;
+
+    if (host_len == 0 || (memchr(text, ':', host_len) != NULL && !in_brackets)) {
+        return false;
+    }
+    return read_number(colon + 1, true, &port) && port <= 65535;
+}
+
 static int add_listener(struct options *options, const char *address)
 {
+    if (!is_address(address)) {
+        return usage(address, "--listen takes ADDR:PORT, and IPv6 as [ADDR]:PORT");
+    }
     if (options->listen_count == MAX_LISTENERS) {
         return usage(address, "too many addresses to listen on");
     }
