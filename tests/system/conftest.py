@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the system tests, which drive the real programs over loopback and know nothing of their insides.
+
+DORYD and DORY name the programs (build/gcc/ unless given). With DORY_TARGET=HOST:PORT the protocol tests run against
+that server in place of a doryd of their own, a board for instance; tests marked `linux` (they need the root folder,
+options or signals) are then left out. DORY_PATIENCE=N makes every wait N times as patient.
+"""
+
+import os
+import signal
+
+import pytest
+
+import harness
+import wire
+
+TARGET = os.environ.get("DORY_TARGET")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "linux: needs doryd on this machine: its root folder, options or signals")
+    config.addinivalue_line("markers", "slow: takes more than a few seconds, or much room")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if "server" in item.fixturenames and not item.get_closest_marker("linux"):
+            raise pytest.UsageError(f"{item.nodeid} starts doryd, but is not marked linux")
+    if TARGET:
+        left_out = [item for item in items if item.get_closest_marker("linux")]
+        items[:] = [item for item in items if not item.get_closest_marker("linux")]
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(autouse=True)
+def watchdog(request):
+    """A test that hangs fails by itself; no plugin is needed for it."""
+    seconds = wire.PATIENCE * (30 if request.node.get_closest_marker("slow") else 6)
+
+    def bark(*_):
+        raise TimeoutError(f"the test took more than {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """server(*options, **more) starts a doryd; at the end it must be alive, end politely and leave nothing behind."""
+    servers = []
+
+    def start(*options, **more):
+        made = harness.Server(tmp_path / f"server{len(servers)}", options, **more)
+        servers.append(made)
+        return made.start()
+
+    yield start
+    problems = []
+    for made in servers:
+        try:
+            made.finish()
+        except AssertionError as problem:
+            problems.append(str(problem))
+        finally:
+            made.abandon()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def target(request):
+    """The server under test with its usual limits: DORY_TARGET, or a doryd of our own."""
+    if TARGET:
+        made = harness.Target(wire.split_address(TARGET))
+        yield made
+        made.finish()
+        assert made.ask("info").status == "ok"
+    else:
+        made = harness.Server(request.getfixturevalue("tmp_path") / "target").start()
+        try:
+            yield made
+            made.finish()
+        finally:
+            made.abandon()
+
+
+@pytest.fixture
+def dory(tmp_path):
+    """dory(*words) runs the client in a folder of its own, dory.folder."""
+    folder = tmp_path / "client"
+    folder.mkdir()
+
+    def run(*words, **options):
+        options.setdefault("cwd", folder)
+        return harness.run_dory(*words, **options)
+
+    run.folder = folder
+    return run
+
+
+@pytest.fixture
+def network():
+    """network(Listener or Proxy, ...) makes one that is closed at the end."""
+    made = []
+
+    def make(kind, *arguments, **options):
+        made.append(kind(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for listener in made:
+        listener.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """small_disk(size) gives (folder, words before a command) such that the command sees a tmpfs of that size there."""
+
+    def make(size):
+        folder = tmp_path / "small"
+        folder.mkdir()
+        words = harness.own_tmpfs(folder, size)
+        if words is None:
+            pytest.skip("no right to mount a tmpfs in a namespace of its own")
+        return folder, words
+
+    return make
+
+
+@pytest.fixture
+def permissions(tmp_path):
+    """A limit for a child process under which permission bits bind it, even when it is root."""
+    if not harness.permissions_bind(tmp_path):
+        pytest.skip("permission bits do not bind here")
+    return harness.bound_by_permissions
