@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+#
+# Every task of dory; `make help` lists them. New source files are found by
+# themselves; each build ("variant") has a folder of its own below build/.
+
+# ---- What may be chosen: make NAME=VALUE ------------------------------------
+
+PREFIX       ?= /usr/local#  where `install` puts the programs
+DESTDIR      ?=#             a folder to put in front of that, for packagers
+JSMN_DIR     ?=#             the folder of jsmn.h, when the compiler doesn't find it by itself
+JOBS         ?= 2#           what `check` does at once
+FUZZ_SECONDS ?= 20#          for each fuzz target
+PYTEST_ARGS  ?=#             further words for pytest, such as -k NAME
+V            ?=#             1: print whole command lines
+
+# ---- Sources ----------------------------------------------------------------
+
+LIB   := $(wildcard core/*.c port/*.c port/posix/*.c)
+APPS  := $(patsubst apps/%/,%,$(sort $(dir $(wildcard apps/*/*.c))))
+UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+EMBED := $(patsubst tests/embed/%.c,%,$(wildcard tests/embed/*.c))
+C     := $(LIB) $(wildcard apps/*/*.c tests/*/*.c)
+H     := $(wildcard core/*.h port/*.h port/*/*.h apps/*/*.h tests/*/*.h)
+
+# ---- Flags ------------------------------------------------------------------
+
+# What dory is on Linux; devices have the defaults of core/dory_config.h.
+CONFIG   := -DDORY_MAX_NAME=255 -DDORY_MAX_TOKENS=128 -DDORY_MAX_COMMITS=32 -DDORY_SLICE=262144
+CPPFLAGS := $(CONFIG) -D_FILE_OFFSET_BITS=64 $(if $(JSMN_DIR),-isystem $(JSMN_DIR))
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Werror
+CFLAGS   := -std=c11 $(WARNINGS) -g -pthread
+LDLIBS   := -ldeflate -pthread
+HARDEN   := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -pie -Wl,-z,relro,-z,now
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# ---- Variants: a compiler, and flags for compiling and linking ----------------
+
+VARIANTS    := gcc clang asan poll cov fuzz
+
+cc.gcc      := gcc
+flags.gcc   := $(HARDEN)
+cc.clang    := clang
+flags.clang := $(HARDEN) -Qunused-arguments
+# Instrumented shifts make GCC warn of conversions that are none; the other variants look for them.
+cc.asan     := gcc
+flags.asan  := -O1 $(SANITIZE) -Wno-conversion -Wno-sign-conversion
+cc.poll     := gcc
+flags.poll  := $(HARDEN) -DNET_POLL=1
+cc.cov      := gcc
+flags.cov   := -O0 --coverage
+cc.fuzz     := clang
+flags.fuzz  := -O1 $(SANITIZE) -fsanitize=fuzzer-no-link
+
+# `gcc` is what users build: it must not ask for the tools of the tests.
+deps = $(if $(filter gcc,$1),deps,deps-check)
+
+# ---- Building ---------------------------------------------------------------
+
+.PHONY: all help deps deps-check deps-bench install uninstall demo check unit system system-quick fuzz lint cov size \
+        bench format clean gcc clang asan poll
+.SECONDARY:
+.SHELLFLAGS := -ec
+.DELETE_ON_ERROR:
+
+## Build dory and doryd, in build/gcc/
+all: gcc
+
+say = @$(if $V,,echo "  $1	$@";)$(if $V,set -x;)
+
+# $1: variant
+define variant
+build/$1/obj/%.o: %.c Makefile | $(call deps,$1)
+	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP -c -o $$@ $$<
+
+build/$1/obj/tests/%.o: tests/%.c Makefile | deps-check
+	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP -c -o $$@ $$<
+
+build/$1/libdory.a: $(LIB:%.c=build/$1/obj/%.o)
+	$$(call say,AR) rm -f $$@; ar rcs $$@ $$^
+
+build/$1/unit/%: build/$1/obj/tests/unit/%.o build/$1/libdory.a
+	$$(call say,LINK) mkdir -p $$(@D); $(cc.$1) $(CFLAGS) $(flags.$1) -o $$@ $$^ $(LDLIBS) -lcmocka
+
+build/$1/embed/%: build/$1/obj/tests/embed/%.o build/$1/libdory.a
+	$$(call say,LINK) mkdir -p $$(@D); $(cc.$1) $(CFLAGS) $(flags.$1) -o $$@ $$^ $(LDLIBS)
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant,$v)))
+
+$(foreach v,gcc clang asan poll,$(eval $v: $(APPS:%=build/$v/%)))
+
+# $1: variant, $2: program
+define program
+build/$1/$2: $(patsubst %.c,build/$1/obj/%.o,$(wildcard apps/$2/*.c)) build/$1/libdory.a
+	$$(call say,LINK) $(cc.$1) $(CFLAGS) $(flags.$1) -o $$@ $$^ $(LDLIBS)
+endef
+$(foreach v,$(VARIANTS),$(foreach app,$(APPS),$(eval $(call program,$v,$(app)))))
+
+build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libdory.a
+	$(call say,LINK) $(cc.fuzz) $(CFLAGS) $(flags.fuzz) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+-include $(foreach v,$(VARIANTS),$(C:%.c=build/$v/obj/%.d))
+
+# ---- Using ------------------------------------------------------------------
+
+## Print what can be made
+help:
+	@awk '/^## / { text = substr($$0, 4) } \
+	    /^[a-z-]+:/ && text { sub(/:.*/, ""); printf "make %-14s %s\n", $$0, text; text = "" }' Makefile
+	@echo 'Settings, as in `make install PREFIX=/usr`:'
+	@awk '/^[A-Z_]+ +\?=/ { name = $$1; sub(/[^#]*# */, ""); printf "  %-17s %s\n", name, $$0 }' Makefile
+
+## Install what building needs and is missing (Debian)
+deps:
+	@JSMN_DIR=$(JSMN_DIR) tests/tools/deps.sh build
+
+## Install what the tests need and is missing (Debian)
+deps-check: deps
+	@tests/tools/deps.sh check
+
+## Install what `bench` compares with and is missing (Debian)
+deps-bench:
+	@tests/bench/deps.sh
+
+## Install dory and doryd in PREFIX/bin
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/gcc/dory build/gcc/doryd $(DESTDIR)$(PREFIX)/bin
+
+## Remove what `install` installed
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/dory $(DESTDIR)$(PREFIX)/bin/doryd
+
+## Show it: a server, an upload, a listing, a download
+demo: all
+	@tests/tools/demo.sh build/gcc
+
+# ---- Testing ----------------------------------------------------------------
+
+# One after another, and each by a make of its own: the output stays readable,
+# and what failed is named last.
+CHECKS := lint unit system fuzz cov size
+
+## Run every test that decides whether a change passes
+check: deps-check
+	@tests/tools/check.sh '$(MAKE) --no-print-directory -j$(JOBS)' $(CHECKS)
+
+UNIT_VARIANTS := gcc clang asan poll
+
+## Run the unit tests: GCC, clang, sanitizers, poll()
+unit: $(foreach v,$(UNIT_VARIANTS),$(UNIT:%=build/$v/unit/%) $(EMBED:%=build/$v/embed/%))
+	@tests/tools/run_unit.sh $(filter-out build/%/libdory.a,$^)
+
+# $1: variant
+pytest = DORYD=build/$1/doryd DORY=build/$1/dory \
+    pytest-3 -q -p no:cacheprovider --basetemp=build/$1/pytest tests/system $(PYTEST_ARGS)
+
+## Run the system tests: the programs over loopback
+system: gcc asan system-quick
+	$(call pytest,gcc)
+	DORY_PATIENCE=3 $(call pytest,asan)
+
+system-quick: clang poll | deps-check
+	$(call pytest,clang) -m 'not slow'
+	$(call pytest,poll) -m 'not slow'
+
+## Fuzz each target for FUZZ_SECONDS
+fuzz: $(FUZZ:%=build/fuzz/%)
+	@tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $^
+
+## Hold the unit tests' coverage of core against its gate
+cov: $(UNIT:%=build/cov/unit/%)
+	@find build/cov -name '*.gcda' -delete
+	@tests/tools/run_unit.sh $^
+	@tests/tools/coverage.py build/cov tests/tools/coverage_exceptions.txt
+
+## Hold core's size on a Cortex-M3 against its budget
+size: | deps-check
+	@JSMN_DIR=$(JSMN_DIR) tests/tools/size.py build/size
+
+## Measure dory against what else moves files (takes long)
+bench: all deps-bench
+	@tests/bench/bench.py
+
+# ---- Style ------------------------------------------------------------------
+
+## Check format, layers and common mistakes
+lint: lint-format lint-layers lint-cppcheck $(C:%.c=build/lint/%.tidy)
+	@echo 'lint: clang-format, layers, cppcheck, clang-tidy: nothing to complain about'
+
+.PHONY: lint-format lint-layers lint-cppcheck
+lint-format: | deps-check
+	@bad=; for file in $(C) $(H); do \
+	    clang-format $$file | cmp -s - $$file || { echo "$$file: \`make format\` would change it"; bad=1; }; \
+	done; [ -z "$$bad" ]
+
+lint-layers: | deps-check
+	@tests/tools/layers.py
+
+lint-cppcheck: | deps-check
+	@mkdir -p build/lint/cppcheck
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 \
+	    --suppress=missingIncludeSystem --cppcheck-build-dir=build/lint/cppcheck -j2 $(CONFIG) $(C)
+
+# The analyzer takes long on tests, and these are run under sanitizers anyhow.
+build/lint/tests/%.tidy: TIDY := --checks=-clang-analyzer-*
+
+build/lint/%.tidy: %.c $(H) .clang-tidy | deps-check
+	$(call say,TIDY) mkdir -p $(@D); clang-tidy --quiet $(TIDY) $< -- $(CPPFLAGS) -std=c11 -pthread 2>$@.log && touch $@ || \
+	    { cat $@.log; exit 1; }
+
+## Format every C file in place
+format: | deps-check
+	clang-format -i $(C) $(H)
+
+## Remove everything that was made
+clean:
+	rm -rf build

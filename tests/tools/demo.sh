@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# demo.sh BUILD: dory, shown. A server on a free port of this machine, a firmware image sent to it,
+# listed and fetched back. Everything happens in build/demo/, and the server is gone at the end.
+
+set -eu
+dory=$1/dory
+doryd=$1/doryd
+place=build/demo
+size=$((32 * 1024 * 1024))
+server=
+
+stop_server() {
+    [ -z "$server" ] && return
+    kill "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+    server=
+}
+trap stop_server EXIT
+trap 'exit 1' HUP INT TERM
+
+say() {
+    printf '\n# %s\n' "$1"
+}
+
+# Shows a command, and runs it; on a terminal of its own where we have none, so that dory shows its
+# progress as it would to you.
+show() {
+    printf '$ %s\n' "$*"
+    if [ ! -t 2 ] && command -v script >/dev/null; then
+        script -q -e -c "$*" /dev/null </dev/null
+    else
+        "$@"
+    fi
+}
+
+fail() {
+    echo "demo.sh: $1" >&2
+    exit 1
+}
+
+# Half machine code, half noise: like a firmware image with compressed parts.
+make_firmware() {
+    cat "$doryd" "$dory" >"$place/code"
+    while [ "$(wc -c <"$place/code")" -lt $((size / 2)) ]; do
+        cat "$place/code" "$place/code" >"$place/more"
+        mv "$place/more" "$place/code"
+    done
+    { head -c $((size / 2)) "$place/code"; head -c $((size / 2)) /dev/urandom; } >"$place/firmware.bin"
+    rm "$place/code"
+}
+
+start_server() {
+    printf '$ %s --root %s/files --listen 127.0.0.1:0 &\n' "$doryd" "$place"
+    : >"$place/doryd.out"
+    "$doryd" --root "$place/files" --listen 127.0.0.1:0 >"$place/doryd.out" </dev/null &
+    server=$!
+    tries=0
+    until grep -q '^listening on ' "$place/doryd.out"; do
+        tries=$((tries + 1))
+        [ "$tries" -le 100 ] && kill -0 "$server" 2>/dev/null || fail 'the server did not start'
+        sleep 0.1
+    done
+    cat "$place/doryd.out"
+    address=$(sed -n 's/^listening on //p' "$place/doryd.out")
+}
+
+rm -rf "$place"
+mkdir -p "$place/files"
+
+say 'A file of 32 MiB, as if it were a firmware image'
+make_firmware
+ls -l "$place/firmware.bin"
+
+say 'A server for one folder, on a free port of this machine only'
+start_server
+
+say 'Send the image: "ok" means checked by its CRC-32, and on the disk'
+show "$dory" put "$place/firmware.bin" "$address"
+
+say 'What is there now, and what the server says about itself'
+show "$dory" ls "$address"
+show "$dory" info "$address"
+
+say 'Fetch it back, and compare'
+show "$dory" get "$address/firmware.bin" "$place/fetched.bin"
+cmp "$place/firmware.bin" "$place/fetched.bin" || fail 'what came back is not what was sent'
+cmp "$place/firmware.bin" "$place/files/firmware.bin" || fail 'what the server keeps is not what was sent'
+
+stop_server
+printf '\nThe demo is done: %s bytes went there and back, and are identical.\n' "$size"
