@@ -32,6 +32,14 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=left_out)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def programs():
+    """One clear word when they have not been built, in place of a thousand failures."""
+    for program in (harness.DORYD, harness.DORY):
+        if not os.access(program, os.X_OK) and not (TARGET and program == harness.DORYD):
+            pytest.exit(f"{program} is not there: run make first", returncode=2)
+
+
 @pytest.fixture(autouse=True)
 def watchdog(request):
     """A test that hangs fails by itself; no plugin is needed for it."""

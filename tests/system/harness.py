@@ -6,6 +6,7 @@ Fixtures that hand these out are in conftest.py. Nothing here knows what a singl
 
 import contextlib
 import ctypes
+import itertools
 import os
 import pathlib
 import random
@@ -33,6 +34,8 @@ SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitiz
 FAILURES = wire.STATUSES - {"ok", "more", "continue"}
 
 MIB = 1 << 20
+
+_run, _numbers = os.urandom(3).hex(), itertools.count()  # a target may remember the names of earlier runs
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
@@ -158,7 +161,7 @@ class Target:
 
     def name(self, hint="f"):
         """A name that nobody else uses; what is stored under it goes away at the end."""
-        name = f"{hint}-{os.getpid():x}-{len(self.names)}"
+        name = f"{hint}-{_run}-{next(_numbers)}"
         self.names.append(name)
         return name
 
@@ -592,9 +595,12 @@ class Proxy(Listener):
         self.faults = list(faults)
         self.repeat = repeat
         self.rate = rate
-        self.bytes_up = 0
-        self.bytes_down = 0
+        self.lanes = []
         super().__init__(self._relay, receive_buffer=8192 if rate else None)
+
+    @property
+    def bytes_up(self):
+        return sum(up.passed for up, _ in self.lanes)
 
     def _fault(self, index):
         if index < len(self.faults):
@@ -610,6 +616,7 @@ class Proxy(Listener):
         fault = self._fault(index)
         up = Lane(client, server, fault if fault and fault.way == "up" else None)
         down = Lane(server, client, fault if fault and fault.way == "down" else None)
+        self.lanes.append((up, down))
         client.setblocking(False)
         server.setblocking(False)
         how = "close"
@@ -617,9 +624,6 @@ class Proxy(Listener):
             how = self._pass(up, down)
         except OSError:
             pass  # one side went away: so does the other
-        finally:
-            self.bytes_up += up.passed
-            self.bytes_down += down.passed
         if how == "stall":
             self.over.wait()
         for sock in (client, server):
