@@ -67,6 +67,15 @@ static void fail(struct dory_client *client, struct dory_call *call, enum dory_f
     }
 }
 
+/* What an event is asked for at once: it answers with an int32_t. */
+static size_t piece_len(size_t len, uint64_t left)
+{
+    if (len > INT32_MAX) {
+        len = INT32_MAX;
+    }
+    return left < len ? (size_t)left : len;
+}
+
 /* ---- The queue ---- */
 
 /* Takes the first call off the queue and gives it back. */
@@ -155,16 +164,12 @@ static size_t output_header(struct dory_client *client, uint8_t *buf, size_t siz
 static size_t output_body(struct dory_client *client, uint8_t *buf, size_t size)
 {
     struct dory_call *call = client->sending;
-    uint64_t left = call->filesize - call->at;
     int32_t got;
 
     if (call->body_by_caller) {
         return 0;
     }
-    if (size > INT32_MAX) {
-        size = INT32_MAX;
-    }
-    got = call->events->read(call->ctx, call, call->at, buf, left < size ? (size_t)left : size);
+    got = call->events->read(call->ctx, call, call->at, buf, piece_len(size, call->filesize - call->at));
     if (got < 0) {
         fail(client, call, DORY_FAULT_LOCAL);
         return 0;
@@ -175,17 +180,10 @@ static size_t output_body(struct dory_client *client, uint8_t *buf, size_t size)
 
 static size_t output_piece(struct dory_client *client, uint8_t *buf, size_t size)
 {
-    switch (client->sending->phase) {
-    case DORY_CALL_QUEUED:
+    if (client->sending->phase == DORY_CALL_QUEUED) {
         return output_header(client, buf, size);
-    case DORY_CALL_SENDING:
-        return output_body(client, buf, size);
-    case DORY_CALL_WAITING:
-    case DORY_CALL_CHECKING:
-    case DORY_CALL_SENT:
-        break;
     }
-    return 0;
+    return client->sending->phase == DORY_CALL_SENDING ? output_body(client, buf, size) : 0;
 }
 
 size_t dory_client_output(struct dory_client *client, uint8_t *buf, size_t size)
@@ -230,6 +228,16 @@ void dory_client_body_sent(struct dory_client *client, uint64_t len)
     }
 }
 
+void dory_client_body_failed(struct dory_client *client)
+{
+    fail(client, client->sending, DORY_FAULT_LOCAL);
+}
+
+bool dory_client_sent_all(const struct dory_client *client)
+{
+    return client->sending == NULL;
+}
+
 /* ---- Where a put goes on ---- */
 
 static void end_check(struct dory_client *client, struct dory_call *call)
@@ -265,17 +273,12 @@ static void on_continue(struct dory_client *client, struct dory_call *call)
 bool dory_client_work(struct dory_client *client, uint8_t *scratch, size_t size)
 {
     struct dory_call *call = client->sending;
-    uint64_t left;
     int32_t got;
 
     if (call == NULL || call->phase != DORY_CALL_CHECKING || client->fault != DORY_FAULT_NONE) {
         return false;
     }
-    left = call->offset - call->at;
-    if (size > INT32_MAX) {
-        size = INT32_MAX;
-    }
-    got = call->events->read(call->ctx, call, call->at, scratch, left < size ? (size_t)left : size);
+    got = call->events->read(call->ctx, call, call->at, scratch, piece_len(size, call->offset - call->at));
     if (got < 0) {
         fail(client, call, DORY_FAULT_LOCAL);
         return false;
@@ -464,13 +467,7 @@ static size_t feed_data(struct dory_client *client, const uint8_t *data, size_t 
     struct dory_call *call = client->first;
     int32_t taken;
 
-    if (len > client->data_left) {
-        len = (size_t)client->data_left;
-    }
-    if (len > INT32_MAX) {
-        len = INT32_MAX;
-    }
-    taken = pass_data(client, call, data, len);
+    taken = pass_data(client, call, data, piece_len(len, client->data_left));
     if (taken < 0) {
         fail(client, call, DORY_FAULT_LOCAL);
         return 0;

@@ -31,9 +31,6 @@
 #include "crc32.h"
 #include "header.h"
 
-/* Bytes of the longest header that a server answers with. */
-#define DORY_MAX_ANSWER 512U
-
 /* Room that is enough for the header of any request. */
 #define DORY_MAX_REQUEST (2U * DORY_MAX_NAME + 256U)
 
@@ -228,6 +225,12 @@ size_t dory_client_output(struct dory_client *client, uint8_t *buf, size_t size)
  */
 uint64_t dory_client_body(const struct dory_client *client, struct dory_call **call, uint64_t *off);
 void dory_client_body_sent(struct dory_client *client, uint64_t len);
+
+/* Tells that such a body cannot be read: DORY_FAULT_LOCAL. */
+void dory_client_body_failed(struct dory_client *client);
+
+/* Returns whether all calls that were started are sent. Then it is time to start further ones. */
+bool dory_client_sent_all(const struct dory_client *client);
 
 /*
  * Goes on with the check of a put's beginning, which it reads to `scratch` of

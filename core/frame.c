@@ -2,44 +2,28 @@
 /* Framing, see frame.h. */
 #include "frame.h"
 
-#include <string.h>
-
-/* Takes bytes of the prefix. Returns how many. */
-static size_t feed_prefix(struct dory_frame *frame, const uint8_t *data, size_t len)
-{
-    size_t taken = 0;
-
-    while (taken < len && frame->have < DORY_FRAME_PREFIX) {
-        frame->header_len |= (uint32_t)data[taken] << (8U * frame->have);
-        frame->have++;
-        taken++;
-    }
-    return taken;
-}
-
 int dory_frame_feed(struct dory_frame *frame, char *header, size_t limit, const uint8_t *data, size_t len,
                     size_t *taken)
 {
-    size_t used = feed_prefix(frame, data, len);
-    size_t have;
-    size_t piece;
-
-    *taken += used;
-    if (frame->have < DORY_FRAME_PREFIX) {
-        return DORY_MORE;
+    for (const uint8_t *end = data + len; data < end; data++) {
+        if (frame->have < DORY_FRAME_PREFIX) {
+            frame->header_len |= (uint32_t)*data << (8U * frame->have);
+        } else {
+            header[frame->have - DORY_FRAME_PREFIX] = (char)*data;
+        }
+        frame->have++;
+        (*taken)++;
+        if (frame->have < DORY_FRAME_PREFIX) {
+            continue;
+        }
+        if (frame->header_len < DORY_MIN_HEADER || frame->header_len > limit) {
+            return DORY_BAD_HEADER;
+        }
+        if (frame->have - DORY_FRAME_PREFIX == frame->header_len) {
+            return DORY_OK;
+        }
     }
-    if (frame->header_len < DORY_MIN_HEADER || frame->header_len > limit) {
-        return DORY_BAD_HEADER;
-    }
-    have = frame->have - DORY_FRAME_PREFIX;
-    piece = frame->header_len - have;
-    if (piece > len - used) {
-        piece = len - used;
-    }
-    memcpy(header + have, data + used, piece);
-    frame->have += (uint32_t)piece;
-    *taken += piece;
-    return have + piece == frame->header_len ? DORY_OK : DORY_MORE;
+    return DORY_MORE;
 }
 
 void dory_frame_reset(struct dory_frame *frame)

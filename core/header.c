@@ -16,171 +16,88 @@
 
 #define CRC32_DIGITS 8U
 
-static unsigned hex_value(char digit)
+/* Unescapes a token where it stands and ends it with a NUL, in place of what ended it before: that has been looked at.
+ * dory_json_check() has found it well formed. */
+static void unescape(char *text, const jsmntok_t *token, struct dory_text *string)
 {
-    return (unsigned)(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
-}
+    const char *at = text + token->start;
+    char *out = text + token->start;
 
-/* Reads the four hex digits of a \u escape. */
-static uint32_t code_unit(const char *digits)
-{
-    return hex_value(digits[0]) << 12 | hex_value(digits[1]) << 8 | hex_value(digits[2]) << 4 | hex_value(digits[3]);
-}
-
-/* Writes `code` as UTF-8. Returns the bytes written: never more than the escape it came from. */
-static size_t put_utf8(char *out, uint32_t code)
-{
-    static const uint8_t lead[] = {0x00, 0xc0, 0xe0, 0xf0};
-    unsigned more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-
-    out[0] = (char)(lead[more] | code >> (6 * more));
-    for (unsigned i = 1; i <= more; i++) {
-        out[i] = (char)(0x80 | (code >> (6 * (more - i)) & 0x3f));
-    }
-    return more + 1;
-}
-
-/* Unescapes a \u sequence at `*in`, a pair of surrogates included. */
-static size_t unescape_unicode(const char **in, char *out)
-{
-    uint32_t code = code_unit(*in);
-
-    *in += 4;
-    if (code >= 0xd800 && code <= 0xdfff) {
-        code = 0x10000 + ((code - 0xd800) << 10) + (code_unit(*in + 2) - 0xdc00);
-        *in += 6;
-    }
-    return put_utf8(out, code);
-}
-
-/* Unescapes one character behind a backslash at `*in`. */
-static size_t unescape_one(const char **in, char *out)
-{
-    static const char from[] = "bfnrt";
-    static const char to[] = "\b\f\n\r\t";
-    char escaped = *(*in)++;
-    const char *found;
-
-    if (escaped == 'u') {
-        return unescape_unicode(in, out);
-    }
-    found = strchr(from, escaped);
-    *out = found != NULL ? to[found - from] : escaped;
-    return 1;
-}
-
-/* Unescapes a string token where it stands and ends it with a NUL. dory_json_check() has found it well formed. */
-static struct dory_text unescape(char *text, const jsmntok_t *token)
-{
-    const char *in = text + token->start;
-    const char *end = text + token->end;
-    char *start = text + token->start;
-    char *out = start;
-
-    while (in < end) {
-        if (*in != '\\') {
-            *out++ = *in++;
-        } else {
-            in++;
-            out += unescape_one(&in, out);
-        }
+    string->ptr = out;
+    while (at < text + token->end) {
+        at = dory_json_character(at, &out);
     }
     *out = '\0';
-    return (struct dory_text){start, (size_t)(out - start)};
+    string->len = (size_t)(out - string->ptr);
 }
 
-static bool get_number(const char *text, size_t len, uint64_t *value)
-{
-    uint64_t sum = 0;
-
-    if (len > MAX_DIGITS) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false;
-        }
-        sum = sum * 10 + (uint64_t)(text[i] - '0');
-    }
-    *value = sum;
-    return sum <= DORY_MAX_NUMBER;
-}
-
-/* Reads exactly `digits` lower-case hex digits. */
-static bool get_hex(struct dory_text text, size_t digits, uint64_t *value)
+/* Reads digits of `base`, 10 or 16. Returns false when there is anything else. */
+static bool get_digits(const struct dory_text *text, size_t base, uint64_t *value)
 {
     *value = 0;
-    if (text.len != digits) {
-        return false;
-    }
-    for (size_t i = 0; i < digits; i++) {
-        char c = text.ptr[i];
+    for (size_t i = 0; i < text->len; i++) {
+        const char *digit = memchr(dory_hex_digits, text->ptr[i], base);
 
-        if ((c < '0' || c > '9') && (c < 'a' || c > 'f')) {
-            *value = 0;
+        if (digit == NULL) {
             return false;
         }
-        *value = *value << 4 | hex_value(c);
+        *value = *value * base + (uint64_t)(digit - dory_hex_digits);
     }
     return true;
-}
-
-static bool get_string(char *text, const jsmntok_t *token, enum dory_field_type type, void *member)
-{
-    struct dory_text string;
-    uint64_t value;
-
-    if (token->type != JSMN_STRING) {
-        return false;
-    }
-    string = unescape(text, token);
-    if (type == DORY_FIELD_TEXT) {
-        *(struct dory_text *)member = string;
-        return true;
-    }
-    if (type == DORY_FIELD_VERSION) {
-        (void)get_hex(string, DORY_VERSION_DIGITS, (uint64_t *)member);
-        return true;
-    }
-    if (!get_hex(string, CRC32_DIGITS, &value)) {
-        return false;
-    }
-    *(uint32_t *)member = (uint32_t)value;
-    return true;
-}
-
-static bool get_primitive(const char *text, const jsmntok_t *token, enum dory_field_type type, void *member)
-{
-    const char *word = text + token->start;
-
-    if (token->type != JSMN_PRIMITIVE) {
-        return false;
-    }
-    if (type == DORY_FIELD_NUMBER) {
-        return get_number(word, (size_t)(token->end - token->start), (uint64_t *)member);
-    }
-    *(bool *)member = *word == 't';
-    return *word == 't' || *word == 'f';
 }
 
 /* Gives a known key's value to its member. Returns whether it has the type that the field asks for. */
 static bool get_value(char *text, const jsmntok_t *token, const struct dory_field *field, void *into)
 {
-    void *member = (uint8_t *)into + field->at;
     enum dory_field_type type = (enum dory_field_type)field->type;
+    void *member = (uint8_t *)into + field->at;
+    struct dory_text value;
+    uint64_t number;
 
-    if (type == DORY_FIELD_NUMBER || type == DORY_FIELD_BOOL) {
-        return get_primitive(text, token, type, member);
+    if (token->type != (type < DORY_FIELD_TEXT ? JSMN_PRIMITIVE : JSMN_STRING)) {
+        return false;
     }
-    return get_string(text, token, type, member);
+    unescape(text, token, &value);
+    switch (type) {
+    case DORY_FIELD_TEXT:
+        *(struct dory_text *)member = value;
+        return true;
+    case DORY_FIELD_BOOL:
+        *(bool *)member = *value.ptr == 't';
+        return *value.ptr == 't' || *value.ptr == 'f';
+    case DORY_FIELD_NUMBER:
+        if (value.len > MAX_DIGITS || !get_digits(&value, 10, &number) || number > DORY_MAX_NUMBER) {
+            return false;
+        }
+        *(uint64_t *)member = number;
+        return true;
+    case DORY_FIELD_CRC32:
+        if (value.len != CRC32_DIGITS || !get_digits(&value, 16, &number)) {
+            return false;
+        }
+        *(uint32_t *)member = (uint32_t)number;
+        return true;
+    case DORY_FIELD_VERSION:
+        if (value.len != DORY_VERSION_DIGITS || !get_digits(&value, 16, &number)) {
+            number = 0;
+        }
+        *(uint64_t *)member = number;
+        break;
+    }
+    return true;
+}
+
+bool dory_text_is(const struct dory_text *text, const char *word)
+{
+    return strlen(word) == text->len && memcmp(word, text->ptr, text->len) == 0;
 }
 
 /* Returns the place of `key` in the table, or `count`. */
-static unsigned find_field(struct dory_text key, const struct dory_field *fields, unsigned count)
+static unsigned find_field(const struct dory_text *key, const struct dory_field *fields, unsigned count)
 {
     unsigned i = 0;
 
-    while (i < count && (strlen(fields[i].key) != key.len || memcmp(fields[i].key, key.ptr, key.len) != 0)) {
+    while (i < count && !dory_text_is(key, fields[i].key)) {
         i++;
     }
     return i;
@@ -189,7 +106,6 @@ static unsigned find_field(struct dory_text key, const struct dory_field *fields
 int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const struct dory_field *fields,
                        unsigned count, void *into, struct dory_found *found)
 {
-    jsmn_parser parser;
     int token_count;
 
     found->present = 0;
@@ -197,20 +113,22 @@ int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const
     if (!dory_json_check(text, len)) {
         return DORY_BAD_HEADER;
     }
-    jsmn_init(&parser);
-    token_count = jsmn_parse(&parser, text, len, tokens->token, DORY_MAX_TOKENS);
+    jsmn_init(&tokens->parser);
+    token_count = jsmn_parse(&tokens->parser, text, len, tokens->token, DORY_MAX_TOKENS);
     if (token_count < 0) {
         return DORY_BAD_HEADER;
     }
     /* A key is a child of the object, which is token 0; its value stands right behind it. */
     for (int i = 1; i < token_count; i++) {
+        struct dory_text key;
         unsigned field;
         uint32_t bit;
 
         if (tokens->token[i].parent != 0) {
             continue;
         }
-        field = find_field(unescape(text, &tokens->token[i]), fields, count);
+        unescape(text, &tokens->token[i], &key);
+        field = find_field(&key, fields, count);
         if (field == count) {
             continue;
         }
@@ -243,10 +161,10 @@ static void put_plain(struct dory_encoder *encoder, const char *text)
     }
 }
 
-static void put_hex(struct dory_encoder *encoder, uint64_t value, unsigned digits)
+static void put_hex(struct dory_encoder *encoder, uint32_t value, unsigned digits)
 {
     while (digits-- > 0) {
-        put_char(encoder, "0123456789abcdef"[value >> (4 * digits) & 15]);
+        put_char(encoder, dory_hex_digits[value >> (4 * digits) & 15]);
     }
 }
 
@@ -286,24 +204,23 @@ void dory_header_begin_line(struct dory_encoder *encoder, void *buf, size_t size
 
 void dory_header_begin(struct dory_encoder *encoder, void *buf, size_t size)
 {
-    *encoder = (struct dory_encoder){.buf = buf, .size = size};
-    for (unsigned i = 0; i < DORY_FRAME_PREFIX; i++) {
-        put_char(encoder, '\0');
-    }
-    put_char(encoder, '{');
+    dory_header_begin_line(encoder, buf, size);
+    /* The prefix comes in front of the last one, when the length is known. */
+    put_plain(encoder, "{{{{");
 }
 
 void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t value)
 {
-    char digits[20]; /* of 2^64-1 */
-    unsigned at = sizeof digits;
+    char digits[21]; /* of 2^64-1, and a NUL */
+    char *at = digits + sizeof digits - 1;
 
-    put_key(encoder, key);
+    *at = '\0';
     do {
-        digits[--at] = (char)('0' + value % 10);
+        *--at = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    put_escaped(encoder, digits + at, sizeof digits - at);
+    put_key(encoder, key);
+    put_plain(encoder, at);
 }
 
 void dory_header_text(struct dory_encoder *encoder, const char *key, const char *text, size_t len)
@@ -314,22 +231,21 @@ void dory_header_text(struct dory_encoder *encoder, const char *key, const char 
     put_char(encoder, '"');
 }
 
-static void put_hex_field(struct dory_encoder *encoder, const char *key, uint64_t value, unsigned digits)
+void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32)
 {
     put_key(encoder, key);
     put_char(encoder, '"');
-    put_hex(encoder, value, digits);
+    put_hex(encoder, crc32, CRC32_DIGITS);
     put_char(encoder, '"');
-}
-
-void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32)
-{
-    put_hex_field(encoder, key, crc32, CRC32_DIGITS);
 }
 
 void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version)
 {
-    put_hex_field(encoder, key, version, DORY_VERSION_DIGITS);
+    put_key(encoder, key);
+    put_char(encoder, '"');
+    put_hex(encoder, (uint32_t)(version >> 32), DORY_VERSION_DIGITS / 2);
+    put_hex(encoder, (uint32_t)version, DORY_VERSION_DIGITS / 2);
+    put_char(encoder, '"');
 }
 
 void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value)

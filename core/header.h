@@ -29,12 +29,16 @@
  * (RFC 8259 section 6). */
 #define DORY_MAX_NUMBER ((UINT64_C(1) << 53) - 1)
 
+/* No answer's header is longer, whatever the request. */
+#define DORY_MAX_ANSWER 512U
+
 /* Hex digits of a version that this implementation writes. */
 #define DORY_VERSION_DIGITS 16U
 
 /* Scratch memory for one decode. Nothing in it is needed afterwards, so one
  * serves every session of a thread. */
 struct dory_tokens {
+    jsmn_parser parser;
     jsmntok_t token[DORY_MAX_TOKENS];
 };
 
@@ -45,17 +49,22 @@ struct dory_text {
     size_t len;
 };
 
+/* Returns whether `text` is `word`, NULs and all. */
+bool dory_text_is(const struct dory_text *text, const char *word);
+
 enum dory_field_type {
-    DORY_FIELD_NUMBER,  /* uint64_t: digits only, 0 to DORY_MAX_NUMBER */
-    DORY_FIELD_TEXT,    /* struct dory_text: a string */
-    DORY_FIELD_CRC32,   /* uint32_t: a string of 8 lower-case hex digits */
-    DORY_FIELD_VERSION, /* uint64_t: a string; 0 unless it is one that dory_header_version() wrote */
-    DORY_FIELD_BOOL     /* bool: true or false */
+    /* Words. */
+    DORY_FIELD_NUMBER, /* uint64_t: digits only, 0 to DORY_MAX_NUMBER */
+    DORY_FIELD_BOOL,   /* bool: true or false */
+    /* Strings. */
+    DORY_FIELD_TEXT,   /* struct dory_text */
+    DORY_FIELD_CRC32,  /* uint32_t: 8 lower-case hex digits */
+    DORY_FIELD_VERSION /* uint64_t: 0 unless it is one that dory_header_version() wrote */
 };
 
 /* One key that the caller knows; its place in a table is its bit. */
 struct dory_field {
-    char key[14];
+    const char *key;
     uint8_t type; /* enum dory_field_type */
     uint8_t at;   /* offset of the member in the caller's struct */
 };

@@ -4,8 +4,14 @@
  *
  * Implementation notes
  *
- * What may come next is one of five expectations; which container a value stands in is one bit a level, in
- * `objects`. So the depth is bounded by memory that is there, not by the stack of the processor.
+ * An object ends with `}`, and dory_json_check() looks for that first. From then on it is a sentinel: it is no digit,
+ * no letter and no part of a character, so only strings, which may hold one, look where the end is.
+ *
+ * Each rule returns the place behind what it took. When there is no such thing that is `nowhere`: a NUL, which no rule
+ * takes, so that a fault needs to be looked for only where something goes round.
+ *
+ * Of the containers that it is in, the checker keeps the bracket that closes each. So the depth is bounded by memory
+ * that is there, not by the stack of the processor.
  */
 #include "json.h"
 
@@ -14,273 +20,246 @@
 
 #include "dory_config.h"
 
-enum expectation {
-    VALUE,
-    VALUE_OR_END, /* behind a `[` */
-    KEY,
-    KEY_OR_END, /* behind a `{` */
-    COMMA_OR_END,
-};
+static const char nowhere[] = "";
 
-struct checker {
-    const char *at;
-    const char *end;
-    unsigned depth;
-    enum expectation expect;
-    uint8_t objects[(DORY_MAX_TOKENS + 7) / 8];
-};
+const char dory_hex_digits[] = "0123456789abcdef";
 
 size_t dory_utf8_length(const char *text, size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
-    unsigned char low = 0x80;
-    unsigned char high = 0xbf;
-    size_t need;
+    size_t more = s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : 3;
+    uint32_t code = s[0] & 0x3fU >> more;
 
     if (s[0] < 0x80) {
         return 1;
     }
-    if (s[0] < 0xc2 || s[0] > 0xf4) {
+    if (s[0] < 0xc2 || s[0] > 0xf4 || len <= more) {
         return 0;
     }
-    need = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    /* The ranges of the second byte keep out overlong forms, surrogates and what lies above U+10FFFF. */
-    low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : low;
-    high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : high;
-    if (len < need || s[1] < low || s[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < need; i++) {
+    for (size_t i = 1; i <= more; i++) {
         if ((s[i] & 0xc0) != 0x80) {
             return 0;
         }
+        code = code << 6 | (s[i] & 0x3fU);
     }
-    return need;
+    /* Neither what one byte less could hold, nor a surrogate, nor above U+10FFFF. */
+    return code >> (5 * more + 1) == 0 || code >> 11 == 0xd800 >> 11 || code > 0x10ffff ? 0 : more + 1;
 }
 
-static bool take(struct checker *c, char wanted)
+/* --- strings --- */
+
+static char *put_utf8(char *out, uint32_t code)
 {
-    if (c->at < c->end && *c->at == wanted) {
-        c->at++;
-        return true;
+    size_t more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+
+    if (code < 0x80) {
+        *out = (char)code;
+        return out + 1;
     }
-    return false;
+    for (size_t i = more; i > 0; i--) {
+        out[i] = (char)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    *out = (char)(0xff80U >> more | code);
+    return out + more + 1;
 }
 
-static void skip_space(struct checker *c)
+/* Takes \u and four digits. */
+static const char *code_unit(const char *at, uint32_t *unit)
 {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r')) {
-        c->at++;
+    *unit = 0;
+    if (at[0] != '\\' || at[1] != 'u') {
+        return nowhere;
     }
-}
-
-/* Takes digits. Returns whether there was one. */
-static bool digits(struct checker *c)
-{
-    const char *start = c->at;
-
-    while (c->at < c->end && *c->at >= '0' && *c->at <= '9') {
-        c->at++;
-    }
-    return c->at > start;
-}
-
-static bool number(struct checker *c)
-{
-    (void)take(c, '-');
-    if (!take(c, '0') && !digits(c)) {
-        return false;
-    }
-    if (take(c, '.') && !digits(c)) {
-        return false;
-    }
-    if (take(c, 'e') || take(c, 'E')) {
-        if (!take(c, '+')) {
-            (void)take(c, '-');
-        }
-        return digits(c);
-    }
-    return true;
-}
-
-/* Takes the four digits of a \u escape. Returns the code unit, or -1. */
-static int32_t code_unit(struct checker *c)
-{
-    int32_t value = 0;
-
-    if (c->end - c->at < 4) {
-        return -1;
-    }
+    at += 2;
     for (int i = 0; i < 4; i++) {
-        char digit = *c->at++;
+        const char *found = memchr(dory_hex_digits, *at >= 'A' ? *at | 0x20 : *at, 16);
 
-        value *= 16;
-        if (digit >= '0' && digit <= '9') {
-            value += digit - '0';
-        } else if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f') {
-            value += (digit | 0x20) - 'a' + 10;
-        } else {
-            return -1;
+        if (found == NULL) {
+            return nowhere;
+        }
+        *unit = *unit << 4 | (uint32_t)(found - dory_hex_digits);
+        at++;
+    }
+    return at;
+}
+
+/* Takes \u and what follows, for a pair of surrogates both. */
+static const char *unicode(const char *at, char **out)
+{
+    uint32_t code;
+    uint32_t low;
+
+    at = code_unit(at, &code);
+    if (code >> 10 == 0xd800 >> 10) {
+        at = code_unit(at, &low);
+        if (low >> 10 != 0xdc00 >> 10) {
+            return nowhere;
+        }
+        code = 0x10000 + ((code & 0x3ff) << 10 | (low & 0x3ff));
+    } else if (code >> 10 == 0xdc00 >> 10) {
+        return nowhere;
+    }
+    *out = put_utf8(*out, code);
+    return at;
+}
+
+const char *dory_json_character(const char *at, char **out)
+{
+    /* What may stand behind a backslash; then, as far on, what it means. */
+    enum { ESCAPES = 8 };
+    static const char escapes[] = "\"\\/bfnrt\"\\/\b\f\n\r\t";
+    const char *found;
+    size_t len;
+
+    if ((unsigned char)*at < 0x20) {
+        return nowhere;
+    }
+    if (*at != '\\') {
+        len = dory_utf8_length(at, 4);
+        memmove(*out, at, len);
+        *out += len;
+        return len > 0 ? at + len : nowhere;
+    }
+    if (at[1] == 'u') {
+        return unicode(at, out);
+    }
+    found = memchr(escapes, at[1], ESCAPES);
+    if (found == NULL) {
+        return nowhere;
+    }
+    *(*out)++ = found[ESCAPES];
+    return at + 2;
+}
+
+static const char *string(const char *at, const char *end)
+{
+    if (*at++ != '"') {
+        return nowhere;
+    }
+    while (*at != '"') {
+        char unused[4];
+        char *out = unused;
+
+        at = dory_json_character(at, &out);
+        if (at == end || at == nowhere) {
+            return nowhere;
         }
     }
-    return value;
+    return at + 1;
 }
 
-/* Takes what follows a backslash. */
-static bool escape(struct checker *c)
+/* --- numbers and words --- */
+
+static const char *digits(const char *at)
 {
-    int32_t unit;
-
-    if (c->at == c->end) {
-        return false;
+    if (*at < '0' || *at > '9') {
+        return nowhere;
     }
-    if (!take(c, 'u')) {
-        char escaped = *c->at++;
-
-        return escaped != '\0' && strchr("\"\\/bfnrt", escaped) != NULL;
-    }
-    unit = code_unit(c);
-    if (unit < 0xd800 || unit > 0xdfff) {
-        return unit >= 0;
-    }
-    if (unit > 0xdbff || !take(c, '\\') || !take(c, 'u')) {
-        return false;
-    }
-    unit = code_unit(c);
-    return unit >= 0xdc00 && unit <= 0xdfff;
+    do {
+        at++;
+    } while (*at >= '0' && *at <= '9');
+    return at;
 }
 
-static bool string(struct checker *c)
+static const char *number(const char *at)
 {
-    if (!take(c, '"')) {
-        return false;
+    if (*at == '-') {
+        at++;
     }
-    while (c->at < c->end) {
-        size_t step = dory_utf8_length(c->at, (size_t)(c->end - c->at));
+    at = *at == '0' ? at + 1 : digits(at);
+    if (*at == '.') {
+        at = digits(at + 1);
+    }
+    if (*at == 'e' || *at == 'E') {
+        at++;
+        at = digits(*at == '+' || *at == '-' ? at + 1 : at);
+    }
+    return at;
+}
 
-        if (take(c, '"')) {
-            return true;
-        }
-        if (take(c, '\\')) {
-            if (!escape(c)) {
-                return false;
-            }
-        } else if (step == 0 || (unsigned char)*c->at < 0x20) {
-            return false;
-        } else {
-            c->at += step;
+static const char *number_or_word(const char *at)
+{
+    static const char words[][6] = {"true", "false", "null"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t len = strlen(words[i]);
+
+        if (strncmp(at, words[i], len) == 0) {
+            return at + len;
         }
     }
-    return false;
+    return number(at);
 }
 
-static bool literal(struct checker *c, const char *word)
-{
-    size_t len = strlen(word);
+/* --- structure --- */
 
-    if ((size_t)(c->end - c->at) < len || memcmp(c->at, word, len) != 0) {
-        return false;
-    }
-    c->at += len;
-    return true;
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static bool open(struct checker *c, bool object)
+static const char *skip_space(const char *at)
 {
-    uint8_t bit = (uint8_t)(1U << (c->depth % 8U));
-    uint8_t *byte = &c->objects[c->depth / 8U];
-
-    if (c->depth == DORY_MAX_TOKENS) {
-        return false;
+    while (is_space(*at)) {
+        at++;
     }
-    *byte = (uint8_t)(object ? *byte | bit : *byte & ~bit);
-    c->depth++;
-    c->expect = object ? KEY_OR_END : VALUE_OR_END;
-    return true;
+    return at;
 }
 
-static bool in_object(const struct checker *c)
+/* Takes a member's name and its colon. */
+static const char *name(const char *at, const char *end)
 {
-    unsigned level = c->depth - 1;
-
-    return (c->objects[level / 8U] >> (level % 8U) & 1U) != 0;
-}
-
-static bool on_end(struct checker *c)
-{
-    if (!take(c, in_object(c) ? '}' : ']')) {
-        return false;
-    }
-    c->depth--;
-    c->expect = COMMA_OR_END;
-    return true;
-}
-
-static bool on_value(struct checker *c)
-{
-    if (take(c, '{')) {
-        return open(c, true);
-    }
-    if (take(c, '[')) {
-        return open(c, false);
-    }
-    c->expect = COMMA_OR_END;
-    if (c->at < c->end && *c->at == '"') {
-        return string(c);
-    }
-    return literal(c, "true") || literal(c, "false") || literal(c, "null") || number(c);
-}
-
-static bool on_key(struct checker *c)
-{
-    if (!string(c)) {
-        return false;
-    }
-    skip_space(c);
-    c->expect = VALUE;
-    return take(c, ':');
-}
-
-static bool on_comma_or_end(struct checker *c)
-{
-    if (take(c, ',')) {
-        c->expect = in_object(c) ? KEY : VALUE;
-        return true;
-    }
-    return on_end(c);
-}
-
-static bool step(struct checker *c)
-{
-    switch (c->expect) {
-    case VALUE:
-        return on_value(c);
-    case VALUE_OR_END:
-        return on_end(c) || on_value(c);
-    case KEY:
-        return on_key(c);
-    case KEY_OR_END:
-        return on_end(c) || on_key(c);
-    case COMMA_OR_END:
-        return on_comma_or_end(c);
-    }
-    return false;
+    at = skip_space(string(skip_space(at), end));
+    return *at == ':' ? skip_space(at + 1) : nowhere;
 }
 
 bool dory_json_check(const char *text, size_t len)
 {
-    struct checker c = {.at = text, .end = text + len, .expect = KEY_OR_END};
+    const char *end = text + len;
+    const char *at;
+    char stack[1 + DORY_MAX_TOKENS]; /* behind a NUL, what will close each container that is open */
+    char *closing = stack;
 
-    skip_space(&c);
-    if (!take(&c, '{') || !open(&c, true)) {
+    while (end > text && is_space(end[-1])) {
+        end--;
+    }
+    if (end == text || end[-1] != '}') {
         return false;
     }
-    while (c.depth > 0) {
-        skip_space(&c);
-        if (!step(&c)) {
+    at = skip_space(text);
+    if (*at != '{') {
+        return false;
+    }
+    *closing = '\0';
+    for (;;) {
+        at = skip_space(at);
+        if (*closing == '}') {
+            at = name(at, end);
+        }
+        if (*at == '{' || *at == '[') {
+            if (closing == stack + DORY_MAX_TOKENS) {
+                return false;
+            }
+            *++closing = (char)(*at + 2); /* in ASCII */
+            at = skip_space(at + 1);
+            if (*at != *closing) {
+                continue;
+            }
+        } else {
+            at = skip_space(*at == '"' ? string(at, end) : number_or_word(at));
+        }
+        while (*at == *closing) {
+            at++;
+            closing--;
+            if (at == end || closing == stack) {
+                return at == end && closing == stack;
+            }
+            at = skip_space(at);
+        }
+        if (*at != ',') {
             return false;
         }
+        at++;
     }
-    skip_space(&c);
-    return c.at == c.end;
 }

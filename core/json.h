@@ -9,6 +9,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* 0 to 9, a to f. */
+extern const char dory_hex_digits[17];
 
 /*
  * Returns true when `text` of `len` bytes is exactly one JSON object, in valid
@@ -20,5 +24,13 @@ bool dory_json_check(const char *text, size_t len);
 /* Length of the UTF-8 sequence (RFC 3629 section 4) that `text` of `len` > 0
  * bytes begins with: 1 to 4, or 0 when it is none. */
 size_t dory_utf8_length(const char *text, size_t len);
+
+/*
+ * Takes one character of a string at `at`, unescapes it, and writes it as UTF-8 to `*out`, which it moves on: at most 4
+ * bytes, and never more than it took, so that `*out` may be where the character stood. Somewhere behind the character
+ * a byte must follow that is part of none, such as the end of the string. Returns the place behind the character, or of
+ * a NUL when there is none.
+ */
+const char *dory_json_character(const char *at, char **out);
 
 #endif

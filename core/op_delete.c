@@ -2,7 +2,7 @@
 /* `delete`: removes a file; `ok` once that is durable. */
 #include "operation.h"
 
-static int start(struct dory_session *session)
+int dory_delete_start(struct dory_session *session)
 {
     const struct dory_server *server = session->server;
     struct dory_writer *writer;
@@ -10,9 +10,3 @@ static int start(struct dory_session *session)
 
     return result == DORY_OK ? dory_session_commit(session, writer) : result;
 }
-
-const struct dory_operation dory_op_delete = {
-    .cmd = "delete",
-    .name_field = FIELD_FILENAME,
-    .start = start,
-};

@@ -23,7 +23,7 @@ static void add_text(struct dory_encoder *encoder, const char *key, const char *
     dory_header_text(encoder, key, text, len);
 }
 
-static int start(struct dory_session *session)
+int dory_info_start(struct dory_session *session)
 {
     const struct dory_server *server = session->server;
     struct dory_encoder encoder;
@@ -50,9 +50,3 @@ static int start(struct dory_session *session)
     dory_session_answered(session);
     return DORY_MORE;
 }
-
-const struct dory_operation dory_op_info = {
-    .cmd = "info",
-    .name_field = FIELD_COUNT,
-    .start = start,
-};

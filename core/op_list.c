@@ -5,15 +5,15 @@
 #include "name.h"
 #include "operation.h"
 
-static int start(struct dory_session *session)
+int dory_list_start(struct dory_session *session)
 {
     const struct dory_server *server = session->server;
-    int result = server->store->list(server->store_ctx, dory_session_name(session), &session->job.list);
+    int result = server->store->list(server->store_ctx, dory_session_name(session), &session->job.listing);
 
     if (result != DORY_OK) {
         return result;
     }
-    session->job_open = true;
+    dory_job_begin(session, HOLDS_LISTING, 0);
     dory_session_enter(session, STATE_WORK);
     return DORY_MORE;
 }
@@ -47,7 +47,7 @@ static int collect(struct dory_session *session, uint8_t *lines, size_t size, si
     int result = DORY_OK;
 
     while (result == DORY_OK && size - *len >= longest) {
-        result = server->store->next(server->store_ctx, &session->job.list, &entry);
+        result = server->store->next(server->store_ctx, &session->job.listing, &entry);
         if (result == DORY_OK && is_wanted(session, &entry)) {
             *len += put_line(lines + *len, size - *len, &entry);
         }
@@ -55,7 +55,7 @@ static int collect(struct dory_session *session, uint8_t *lines, size_t size, si
     return result;
 }
 
-static int work(struct dory_session *session)
+int dory_list_work(struct dory_session *session)
 {
     size_t size;
     uint8_t *area = dory_session_area(session, &size);
@@ -64,27 +64,17 @@ static int work(struct dory_session *session)
     int result = collect(session, lines, size - DORY_SHORT_ANSWER, &len);
     bool last = result == DORY_NOT_FOUND;
 
+    session->store_waits = result == DORY_MORE;
     if (result < 0 && !last) {
         return result;
     }
     if (len > 0 || last) {
-        dory_answer_short(session, last ? DORY_OK : DORY_MORE, lines, len);
+        dory_answer(session, last ? DORY_OK : DORY_MORE, 0, len);
+        memmove(area + session->out_len, lines, len);
+        session->out_len = (uint16_t)(session->out_len + len);
     }
     if (last) {
         dory_session_answered(session);
     }
     return DORY_MORE;
 }
-
-static void stop(struct dory_session *session)
-{
-    session->server->store->end_list(session->server->store_ctx, &session->job.list);
-}
-
-const struct dory_operation dory_op_list = {
-    .cmd = "list",
-    .name_field = FIELD_PREFIX,
-    .start = start,
-    .work = work,
-    .stop = stop,
-};

@@ -2,81 +2,43 @@
 /* `stat`: size and version of a file, on demand its CRC-32, read slice by slice; and what of a put could resume. */
 #include "operation.h"
 
-static int32_t read_piece(struct dory_session *session, uint64_t off, uint8_t *dst, size_t len)
-{
-    const struct dory_server *server = session->server;
-
-    return server->store->read(server->store_ctx, &session->job.read.file, off, dst, len);
-}
-
 /* `status` is DORY_OK, or DORY_NOT_FOUND when there is at most a partial. */
-static void answer(struct dory_session *session, enum dory_status status)
+static int answer(struct dory_session *session, enum dory_status status)
 {
     const struct dory_server *server = session->server;
-    const struct dory_file *file = &session->job.read.file;
     uint64_t partial = server->store->partial(server->store_ctx, dory_session_name(session));
-    struct dory_encoder encoder;
+    unsigned what = 0;
 
-    dory_answer_begin(session, &encoder, status);
     if (status == DORY_OK) {
-        dory_header_number(&encoder, "filesize", file->size);
-        dory_header_version(&encoder, "version", file->version);
-        if (session->request.check) {
-            dory_header_crc32(&encoder, "crc32", session->job.read.crc32);
-        }
+        what = TELL_FILESIZE | TELL_VERSION;
+    }
+    if (session->check && status == DORY_OK) {
+        what |= TELL_CRC32;
     }
     if (partial > 0) {
-        dory_header_number(&encoder, "partial", partial);
+        session->job.end = partial;
+        what |= TELL_PARTIAL;
     }
-    dory_answer_end(session, &encoder, 0);
-    dory_session_answered(session);
+    return dory_answer_last(session, status, what);
 }
 
-static int start(struct dory_session *session)
+int dory_stat_start(struct dory_session *session)
 {
-    const struct dory_server *server = session->server;
-    struct dory_file *file = &session->job.read.file;
-    int result = server->store->open(server->store_ctx, dory_session_name(session), file);
+    int result = dory_job_open(session);
 
-    if (result == DORY_NOT_FOUND) {
-        answer(session, DORY_NOT_FOUND);
+    if (result == DORY_OK && session->check) {
+        dory_session_enter(session, STATE_WORK);
         return DORY_MORE;
     }
-    if (result != DORY_OK) {
-        return result;
+    if (result == DORY_OK || result == DORY_NOT_FOUND) {
+        return answer(session, (enum dory_status)result);
     }
-    session->job_open = true;
-    session->job.read.off = 0;
-    session->job.read.crc32 = 0;
-    if (session->request.check) {
-        dory_session_enter(session, STATE_WORK);
-    } else {
-        answer(session, DORY_OK);
-    }
-    return DORY_MORE;
+    return result;
 }
 
-static int work(struct dory_session *session)
+int dory_stat_work(struct dory_session *session)
 {
-    int result = dory_session_check_slice(session, read_piece, &session->job.read.off, session->job.read.file.size,
-                                          &session->job.read.crc32);
+    int result = dory_job_check_slice(session);
 
-    if (result != DORY_OK) {
-        return result;
-    }
-    answer(session, DORY_OK);
-    return DORY_MORE;
+    return result == DORY_OK ? answer(session, DORY_OK) : result;
 }
-
-static void stop(struct dory_session *session)
-{
-    session->server->store->close(session->server->store_ctx, &session->job.read.file);
-}
-
-const struct dory_operation dory_op_stat = {
-    .cmd = "stat",
-    .name_field = FIELD_FILENAME,
-    .start = start,
-    .work = work,
-    .stop = stop,
-};

@@ -6,8 +6,8 @@
  *
  * An operation is entered with start(). It returns its final status at once, or
  * DORY_MORE after it has put the session in the state in which it goes on:
- * STATE_BODY (body() is given what arrives), STATE_WORK (work() is called slice
- * by slice) or STATE_SEND (produce() and sent() give what leaves).
+ * STATE_WORK (work() is called slice by slice), STATE_BODY (only `put`) or
+ * STATE_SEND (only `get`).
  */
 #ifndef DORY_OPERATION_H
 #define DORY_OPERATION_H
@@ -17,9 +17,9 @@
 enum dory_state {
     STATE_HEADER, /* a length and a header are being received */
     STATE_START,  /* a request is decoded; its turn has not come yet */
-    STATE_BODY,   /* the operation takes the body */
+    STATE_BODY,   /* `put` takes the body */
     STATE_WORK,   /* the operation works, slice by slice */
-    STATE_SEND,   /* the operation's data leave, behind the answer in `out` */
+    STATE_SEND,   /* the job's bytes leave, behind the answer in `out` */
     STATE_FINISH, /* the final status is known; its answer waits for its turn */
     STATE_SKIP,   /* a body that nobody wants is discarded */
     STATE_CLOSE,  /* all that remains is to send what is pending */
@@ -33,7 +33,7 @@ enum dory_state {
  * {"filename":"","filesize":9007199254740991} and a newline. */
 #define DORY_LONGEST_LINE(max_name) (2U * (max_name) + 44U)
 
-/* The fields of a request: bits of struct dory_request.present. */
+/* The fields of a request: bits of struct dory_request.found. */
 enum dory_request_field {
     FIELD_CMD,
     FIELD_ID,
@@ -50,29 +50,39 @@ enum dory_request_field {
     FIELD_COUNT
 };
 
-#define DORY_HAS(session, field) (((session)->request.present >> (field)&1U) != 0)
+#define DORY_HAS(session, field) (((session)->request.found.present >> (field)&1U) != 0)
 
-struct dory_operation {
-    char cmd[8];
-    uint8_t name_field;    /* FIELD_FILENAME (then required and checked), FIELD_PREFIX, or FIELD_COUNT: none */
-    bool acts_without_id;  /* else a request without id is skipped */
-    bool overlaps_commits; /* may start while earlier puts of the session are being synced */
-    int (*start)(struct dory_session *session);
-    int32_t (*body)(struct dory_session *session, const uint8_t *data, size_t len); /* taken (0: later), or failure */
-    int (*work)(struct dory_session *session);                                      /* DORY_MORE, or the final status */
-    int32_t (*produce)(struct dory_session *session, uint8_t *dst, size_t len);     /* given (0: later), or failure */
-    void (*sent)(struct dory_session *session, const uint8_t *data, size_t len);
-    void (*stop)(struct dory_session *session); /* gives back what the store holds for `job` */
+/* What is special about an operation. */
+enum dory_trait {
+    NAMES_FILE = 1,      /* `filename` is required, and checked */
+    ACTS_WITHOUT_ID = 2, /* else a request without id is skipped */
+    OVERLAPS_COMMITS = 4 /* may start while earlier puts of the session are being synced */
 };
 
-extern const struct dory_operation dory_op_info;
-extern const struct dory_operation dory_op_put;
-extern const struct dory_operation dory_op_get;
-extern const struct dory_operation dory_op_stat;
-extern const struct dory_operation dory_op_list;
-extern const struct dory_operation dory_op_delete;
-extern const struct dory_operation dory_op_run;
-extern const struct dory_operation dory_op_boot;
+struct dory_operation {
+    char cmd[7];
+    uint8_t traits; /* enum dory_trait, or'ed */
+    int (*start)(struct dory_session *session);
+    int (*work)(struct dory_session *session); /* DORY_MORE, or the final status */
+};
+
+int dory_delete_start(struct dory_session *session);
+int dory_get_start(struct dory_session *session);
+int dory_get_work(struct dory_session *session);
+int dory_info_start(struct dory_session *session);
+int dory_list_start(struct dory_session *session);
+int dory_list_work(struct dory_session *session);
+int dory_put_start(struct dory_session *session);
+int dory_put_work(struct dory_session *session);
+int dory_stat_start(struct dory_session *session);
+int dory_stat_work(struct dory_session *session);
+int dory_unsupported_start(struct dory_session *session);
+
+/* Takes bytes of the body. Returns how many (0: later), or a failure. */
+int32_t dory_put_body(struct dory_session *session, const uint8_t *data, size_t len);
+
+/* Is told which of the job's bytes have left. */
+void dory_get_sent(struct dory_session *session, const uint8_t *data, size_t len);
 
 /* Puts the session in another state. */
 void dory_session_enter(struct dory_session *session, enum dory_state state);
@@ -83,15 +93,25 @@ const char *dory_session_name(const struct dory_session *session);
 /* The part of the buffer behind the name, which is the operation's. */
 uint8_t *dory_session_area(const struct dory_session *session, size_t *size);
 
-/* Begins an answer in the area: id and status. The operation adds its fields, then calls dory_answer_end(). */
+/* What an answer may tell besides id, status and data_size. */
+enum dory_tell {
+    TELL_FILESIZE = 1, /* of the file that is open */
+    TELL_OFFSET = 2,   /* the job's `off` */
+    TELL_VERSION = 4,
+    TELL_CRC32 = 8,
+    TELL_PREFIX_CRC32 = 16,
+    TELL_PARTIAL = 32 /* the job's `end` */
+};
+
+/* Makes an answer that tells `what` (enum dory_tell, or'ed) the session's output. */
+void dory_answer(struct dory_session *session, enum dory_status status, unsigned what, uint64_t data_size);
+
+/* The same for the final answer, without data. Ends the request and returns DORY_MORE. */
+int dory_answer_last(struct dory_session *session, enum dory_status status, unsigned what);
+
+/* The same in two steps, between which the operation adds fields of its own. */
 void dory_answer_begin(struct dory_session *session, struct dory_encoder *encoder, enum dory_status status);
-
-/* Ends the answer with its `data_size` and makes it the session's output. */
 void dory_answer_end(struct dory_session *session, struct dory_encoder *encoder, uint64_t data_size);
-
-/* Makes a status-only answer the session's output; with `data` (in the area, behind DORY_SHORT_ANSWER bytes that may be
- * overwritten) of `len` bytes as its body. */
-void dory_answer_short(struct dory_session *session, enum dory_status status, uint8_t *data, size_t len);
 
 /* Ends the request: its last answer has been given. */
 void dory_session_answered(struct dory_session *session);
@@ -99,14 +119,29 @@ void dory_session_answered(struct dory_session *session);
 /* Takes a put away from a session whose peer has come back on another connection: what is stored becomes a partial. */
 void dory_session_lose_put(struct dory_session *session);
 
-/* Reads one piece at `off`. Returns as store.read(). */
-typedef int32_t dory_read_piece(struct dory_session *session, uint64_t off, uint8_t *dst, size_t len);
-
-/* Continues `*crc32` over one slice of [`*off`, `end`). Returns DORY_OK at the end, DORY_MORE, or a failure. */
-int dory_session_check_slice(struct dory_session *session, dory_read_piece *read_piece, uint64_t *off, uint64_t end,
-                             uint32_t *crc32);
-
 /* Hands a writer whose change is complete to the commit queue, or ends it at once. Returns as an operation's start(). */
 int dory_session_commit(struct dory_session *session, struct dory_writer *writer);
+
+/* What a session may hold of the store. */
+enum dory_holding { HOLDS_NOTHING, HOLDS_FILE, HOLDS_WRITER, HOLDS_LISTING };
+
+/* Makes what the store has just filled in the job: its bytes up to `end` are to be read. */
+void dory_job_begin(struct dory_session *session, enum dory_holding holds, uint64_t end);
+
+/* Opens the file that the request names as the job. Returns as store.open(). */
+int dory_job_open(struct dory_session *session);
+
+/* Reads on in the job, not yet moving `off`. Returns as store.read(). */
+int32_t dory_job_read(struct dory_session *session, uint8_t *dst, size_t len);
+
+/* Reads on for one slice, for the CRC-32. Returns DORY_OK at the job's end, DORY_MORE, or a failure. */
+int dory_job_check_slice(struct dory_session *session);
+
+/* Ends the job whose writer goes its own way, or is given up. */
+struct dory_writer *dory_job_release(struct dory_session *session);
+void dory_job_abort(struct dory_session *session, bool keep);
+
+/* Gives back what the store holds for the job, if anything. */
+void dory_job_stop(struct dory_session *session);
 
 #endif

@@ -21,34 +21,45 @@
 #include "name.h"
 #include "operation.h"
 
-static const struct dory_operation *const operations[] = {
-    &dory_op_put, &dory_op_get, &dory_op_info, &dory_op_stat, &dory_op_list, &dory_op_delete, &dory_op_run, &dory_op_boot,
+static const struct dory_operation operations[] = {
+    {.cmd = "put",
+     .traits = NAMES_FILE | ACTS_WITHOUT_ID | OVERLAPS_COMMITS,
+     .start = dory_put_start,
+     .work = dory_put_work},
+    {.cmd = "get", .traits = NAMES_FILE, .start = dory_get_start, .work = dory_get_work},
+    {.cmd = "info", .start = dory_info_start},
+    {.cmd = "stat", .traits = NAMES_FILE, .start = dory_stat_start, .work = dory_stat_work},
+    {.cmd = "list", .start = dory_list_start, .work = dory_list_work},
+    {.cmd = "delete", .traits = NAMES_FILE, .start = dory_delete_start},
+    {.cmd = "run", .start = dory_unsupported_start},
+    {.cmd = "boot", .start = dory_unsupported_start},
 };
 
-/* A request as it is decoded: what operations use, and what is only needed to judge it. */
-struct fields {
-    struct dory_request request;
-    uint64_t data_size;
-    struct dory_text cmd;
-    struct dory_text filename;
-    struct dory_text prefix;
-};
-
-#define AT(member) offsetof(struct fields, member)
+#define AT(member) offsetof(struct dory_session, member)
 
 static const struct dory_field request_fields[FIELD_COUNT] = {
-    [FIELD_CMD] = {"cmd", DORY_FIELD_TEXT, AT(cmd)},
+    [FIELD_CMD] = {"cmd", DORY_FIELD_TEXT, AT(texts.cmd)},
     [FIELD_ID] = {"id", DORY_FIELD_NUMBER, AT(request.id)},
-    [FIELD_FILENAME] = {"filename", DORY_FIELD_TEXT, AT(filename)},
-    [FIELD_FILESIZE] = {"filesize", DORY_FIELD_NUMBER, AT(request.filesize)},
-    [FIELD_DATA_SIZE] = {"data_size", DORY_FIELD_NUMBER, AT(data_size)},
-    [FIELD_RESUME] = {"resume", DORY_FIELD_BOOL, AT(request.resume)},
-    [FIELD_CRC32] = {"crc32", DORY_FIELD_CRC32, AT(request.crc32)},
+    [FIELD_FILENAME] = {"filename", DORY_FIELD_TEXT, AT(texts.filename)},
+    [FIELD_FILESIZE] = {"filesize", DORY_FIELD_NUMBER, AT(request.put.size)},
+    [FIELD_DATA_SIZE] = {"data_size", DORY_FIELD_NUMBER, AT(body_left)},
+    [FIELD_RESUME] = {"resume", DORY_FIELD_BOOL, AT(request.put.resume)},
+    [FIELD_CRC32] = {"crc32", DORY_FIELD_CRC32, AT(request.put.crc32)},
     [FIELD_OFFSET] = {"offset", DORY_FIELD_NUMBER, AT(request.offset)},
     [FIELD_LENGTH] = {"length", DORY_FIELD_NUMBER, AT(request.length)},
     [FIELD_IF_VERSION] = {"if_version", DORY_FIELD_VERSION, AT(request.if_version)},
-    [FIELD_CHECK] = {"check", DORY_FIELD_BOOL, AT(request.check)},
-    [FIELD_PREFIX] = {"prefix", DORY_FIELD_TEXT, AT(prefix)},
+    [FIELD_CHECK] = {"check", DORY_FIELD_BOOL, AT(check)},
+    [FIELD_PREFIX] = {"prefix", DORY_FIELD_TEXT, AT(texts.prefix)},
+};
+
+/* What answers may tell besides, in the order of enum dory_tell. */
+static const struct dory_field told_fields[] = {
+    {"filesize", DORY_FIELD_NUMBER, AT(job.file.size)},
+    {"offset", DORY_FIELD_NUMBER, AT(job.off)},
+    {"version", DORY_FIELD_VERSION, AT(job.file.version)},
+    {"crc32", DORY_FIELD_CRC32, AT(crc32)},
+    {"prefix_crc32", DORY_FIELD_CRC32, AT(crc32)},
+    {"partial", DORY_FIELD_NUMBER, AT(job.end)},
 };
 
 #define BIT(field) (UINT32_C(1) << (field))
@@ -60,21 +71,24 @@ static const struct dory_field request_fields[FIELD_COUNT] = {
 
 static uint32_t now(const struct dory_session *session)
 {
-    return session->server->clock_ms;
+    return session->now_ms;
 }
 
 /* Each public function that is told the time passes it on here; all else asks now(). */
-static void set_clock(struct dory_server *server, uint32_t now_ms)
+static void set_clock(struct dory_session *session, uint32_t now_ms)
 {
+    struct dory_server *server = session->server;
+
     server->uptime_ms += (uint32_t)(now_ms - server->clock_ms);
     server->clock_ms = now_ms;
+    session->now_ms = now_ms;
 }
 
 void dory_session_enter(struct dory_session *session, enum dory_state state)
 {
     session->state = (uint8_t)state;
+    session->store_waits = false;
     session->since_ms = now(session);
-    session->in_ms = now(session);
     session->rate_ms = now(session);
     session->rate_bytes = 0;
 }
@@ -97,6 +111,7 @@ uint8_t *dory_session_area(const struct dory_session *session, size_t *size)
 static void put_output(struct dory_session *session, const uint8_t *out, size_t len)
 {
     session->out = out;
+    session->out_in_buf = out != session->answer;
     session->out_len = (uint16_t)len;
     session->out_ms = now(session);
     session->more_ms = now(session);
@@ -104,41 +119,52 @@ static void put_output(struct dory_session *session, const uint8_t *out, size_t 
 
 static bool output_in_buf(const struct dory_session *session)
 {
-    return session->out_len > 0 && session->out != NULL &&
-           (session->out < session->answer || session->out >= session->answer + sizeof session->answer);
+    return session->out_in_buf && session->out_len > 0;
 }
 
-static void put_status(struct dory_encoder *encoder, enum dory_status status)
+/* `id` may be NULL: none. */
+static void begin_answer(struct dory_encoder *encoder, uint8_t *buf, size_t size, const uint64_t *id,
+                         enum dory_status status)
 {
     const char *name = dory_status_name(status);
 
+    dory_header_begin(encoder, buf, size);
+    if (id != NULL) {
+        dory_header_number(encoder, "id", *id);
+    }
     dory_header_text(encoder, "status", name, strlen(name));
 }
 
-static size_t encode_short(uint8_t *buf, bool has_id, uint64_t id, enum dory_status status, uint64_t data_size)
+static size_t end_answer(struct dory_encoder *encoder, uint64_t data_size)
+{
+    dory_header_number(encoder, "data_size", data_size);
+    return dory_header_end(encoder);
+}
+
+static size_t encode_short(uint8_t *buf, const uint64_t *id, enum dory_status status)
 {
     struct dory_encoder encoder;
 
-    dory_header_begin(&encoder, buf, DORY_SHORT_ANSWER);
-    if (has_id) {
-        dory_header_number(&encoder, "id", id);
+    begin_answer(&encoder, buf, DORY_SHORT_ANSWER, id, status);
+    return end_answer(&encoder, 0);
+}
+
+static void put_short(struct dory_session *session, const uint64_t *id, enum dory_status status)
+{
+    put_output(session, session->answer, encode_short(session->answer, id, status));
+}
+
+static void tell(const struct dory_session *session, struct dory_encoder *encoder, const struct dory_field *field)
+{
+    const void *member = (const uint8_t *)session + field->at;
+
+    if (field->type == DORY_FIELD_CRC32) {
+        dory_header_crc32(encoder, field->key, *(const uint32_t *)member);
+    } else if (field->type == DORY_FIELD_VERSION) {
+        dory_header_version(encoder, field->key, *(const uint64_t *)member);
+    } else {
+        dory_header_number(encoder, field->key, *(const uint64_t *)member);
     }
-    put_status(&encoder, status);
-    dory_header_number(&encoder, "data_size", data_size);
-    return dory_header_end(&encoder);
-}
-
-static void put_short(struct dory_session *session, bool has_id, uint64_t id, enum dory_status status)
-{
-    put_output(session, session->answer, encode_short(session->answer, has_id, id, status, 0));
-}
-
-void dory_answer_short(struct dory_session *session, enum dory_status status, uint8_t *data, size_t len)
-{
-    size_t header_len = encode_short(session->answer, true, session->request.id, status, len);
-
-    memcpy(data - header_len, session->answer, header_len);
-    put_output(session, data - header_len, header_len + len);
 }
 
 void dory_answer_begin(struct dory_session *session, struct dory_encoder *encoder, enum dory_status status)
@@ -146,37 +172,64 @@ void dory_answer_begin(struct dory_session *session, struct dory_encoder *encode
     size_t size;
     uint8_t *area = dory_session_area(session, &size);
 
-    dory_header_begin(encoder, area, size);
-    dory_header_number(encoder, "id", session->request.id);
-    put_status(encoder, status);
+    begin_answer(encoder, area, size, &session->request.id, status);
 }
 
 void dory_answer_end(struct dory_session *session, struct dory_encoder *encoder, uint64_t data_size)
 {
-    dory_header_number(encoder, "data_size", data_size);
-    put_output(session, encoder->buf, dory_header_end(encoder));
+    put_output(session, encoder->buf, end_answer(encoder, data_size));
+}
+
+void dory_answer(struct dory_session *session, enum dory_status status, unsigned what, uint64_t data_size)
+{
+    struct dory_encoder encoder;
+
+    dory_answer_begin(session, &encoder, status);
+    for (const struct dory_field *field = told_fields; what != 0; field++) {
+        if ((what & 1U) != 0) {
+            tell(session, &encoder, field);
+        }
+        what >>= 1;
+    }
+    dory_answer_end(session, &encoder, data_size);
+}
+
+int dory_answer_last(struct dory_session *session, enum dory_status status, unsigned what)
+{
+    dory_answer(session, status, what, 0);
+    dory_session_answered(session);
+    return DORY_MORE;
 }
 
 /* --- the end of requests --- */
 
-static void stop_job(struct dory_session *session)
+/* Gives the connection up, at once or after what is to be sent. */
+static void give_up(struct dory_session *session, enum dory_state state)
 {
-    if (session->job_open) {
-        session->operation->stop(session);
-        session->job_open = false;
-    }
+    dory_job_stop(session);
+    dory_session_enter(session, state);
 }
 
 /* Ends the request with `status`; the answer waits for its turn. */
-static void finish(struct dory_session *session, enum dory_status status)
+static void finish(struct dory_session *session, int status)
 {
     session->status = (int8_t)status;
     dory_session_enter(session, STATE_FINISH);
 }
 
+/* Goes on after a step of an operation, which came to its final status, or to DORY_MORE, or waits for the store. */
+static void go_on(struct dory_session *session, int result)
+{
+    if (result == DORY_CONTINUE) {
+        session->store_waits = true;
+    } else if (result != DORY_MORE) {
+        finish(session, result);
+    }
+}
+
 void dory_session_answered(struct dory_session *session)
 {
-    stop_job(session);
+    dory_job_stop(session);
     session->operation = NULL;
     if (session->closing || (session->body_left > DORY_MAX_SKIP && DORY_HAS(session, FIELD_ID))) {
         dory_session_enter(session, STATE_CLOSE);
@@ -205,7 +258,7 @@ static void on_finish(struct dory_session *session)
         return;
     }
     if (DORY_HAS(session, FIELD_ID) || session->fatal) {
-        put_short(session, !session->fatal, session->request.id, status);
+        put_short(session, session->fatal ? NULL : &session->request.id, status);
     } else {
         refused(session, dory_session_name(session), status);
     }
@@ -253,9 +306,8 @@ static bool end_commit(struct dory_session *session)
     }
     session->commits = next;
     session->commit_count--;
-    session->since_ms = now(session);
     if (has_id) {
-        put_short(session, true, id, (enum dory_status)result);
+        put_short(session, &id, (enum dory_status)result);
     } else {
         refused(session, "", (enum dory_status)result);
     }
@@ -270,30 +322,38 @@ static void on_commits(struct dory_session *session)
 
 /* --- requests --- */
 
-/* Keeps the name or prefix at the beginning of the buffer. Returns whether it is one that may be used. */
-static bool keep_name(struct dory_session *session, const struct fields *fields)
+/* Keeps the prefix for `list` in the buffer. What cannot begin a name begins none: `/` stands for it. */
+static void keep_prefix(struct dory_session *session)
 {
-    size_t max_len = session->server->max_name;
-    struct dory_text text = {"", 0};
-    bool is_name = session->operation->name_field == FIELD_FILENAME;
+    const struct dory_text *prefix = &session->texts.prefix;
 
-    if (is_name) {
-        text = fields->filename;
-    } else if (session->operation->name_field == FIELD_PREFIX && DORY_HAS(session, FIELD_PREFIX)) {
-        text = fields->prefix;
+    if (!DORY_HAS(session, FIELD_PREFIX)) {
+        return;
     }
-    if (is_name ? !dory_name_check(text.ptr, text.len, max_len)
-                : text.len > max_len || memchr(text.ptr, '\0', text.len) != NULL) {
-        session->buf[0] = '\0';
-        return false;
+    if (prefix->len > session->server->max_name || strlen(prefix->ptr) != prefix->len) {
+        memcpy(session->buf, "/", 2);
+    } else {
+        memmove(session->buf, prefix->ptr, prefix->len + 1);
     }
-    memmove(session->buf, text.ptr, text.len);
-    session->buf[text.len] = '\0';
-    return true;
+}
+
+/* Keeps the name in the buffer. Returns as judge(). */
+static int keep_name(struct dory_session *session)
+{
+    const struct dory_text *name = &session->texts.filename;
+
+    if (!DORY_HAS(session, FIELD_FILENAME)) {
+        return DORY_BAD_REQUEST;
+    }
+    if (!dory_name_check(name->ptr, name->len, session->server->max_name)) {
+        return DORY_BAD_NAME;
+    }
+    memmove(session->buf, name->ptr, name->len + 1);
+    return DORY_MORE;
 }
 
 /* Judges a request whose stream is in step. Returns DORY_MORE when it is to be started, or its final status. */
-static int judge(struct dory_session *session, const struct fields *fields, uint32_t wrong)
+static int judge(struct dory_session *session)
 {
     const struct dory_operation *operation = session->operation;
     const struct dory_request *request = &session->request;
@@ -302,31 +362,64 @@ static int judge(struct dory_session *session, const struct fields *fields, uint
     if (operation == NULL) {
         return DORY_UNKNOWN_CMD;
     }
-    if (!DORY_HAS(session, FIELD_ID) && !operation->acts_without_id) {
+    if (!DORY_HAS(session, FIELD_ID) && (operation->traits & ACTS_WITHOUT_ID) == 0) {
         return DORY_OK;
     }
-    if (wrong != 0 || (operation->name_field == FIELD_FILENAME && !DORY_HAS(session, FIELD_FILENAME)) ||
-        (request->resume && (!DORY_HAS(session, FIELD_ID) || !DORY_HAS(session, FIELD_CRC32)))) {
+    if (request->found.wrong != 0 ||
+        (request->put.resume && (!DORY_HAS(session, FIELD_ID) || !DORY_HAS(session, FIELD_CRC32)))) {
         return DORY_BAD_REQUEST;
     }
-    if (!keep_name(session, fields)) {
-        return operation->name_field == FIELD_FILENAME ? DORY_BAD_NAME : DORY_BAD_REQUEST;
+    if ((operation->traits & NAMES_FILE) != 0) {
+        return keep_name(session);
     }
+    keep_prefix(session);
     return DORY_MORE;
 }
 
-static const struct dory_operation *find_operation(struct dory_text cmd)
+static const struct dory_operation *find_operation(const struct dory_text *cmd)
 {
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
-        if (strlen(operations[i]->cmd) == cmd.len && memcmp(operations[i]->cmd, cmd.ptr, cmd.len) == 0) {
-            return operations[i];
+        if (dory_text_is(cmd, operations[i].cmd)) {
+            return &operations[i];
         }
     }
     return NULL;
 }
 
+/* Decodes the header in the buffer. Returns DORY_OK, or DORY_BAD_HEADER when nobody can know what follows it. */
+static int decode_request(struct dory_session *session)
+{
+    struct dory_request *request = &session->request;
+
+    memset(request, 0, sizeof *request);
+    session->body_left = 0;
+    session->check = false;
+    if (dory_header_decode(session->buf, session->frame.header_len, &session->server->tokens, request_fields,
+                           FIELD_COUNT, session, &request->found) != DORY_OK ||
+        (request->found.wrong & FATAL_WHEN_WRONG) != 0 || !DORY_HAS(session, FIELD_CMD)) {
+        return DORY_BAD_HEADER;
+    }
+    session->operation = find_operation(&session->texts.cmd);
+    if (session->operation == operations) {
+        if (!DORY_HAS(session, FIELD_FILESIZE)) {
+            return DORY_BAD_HEADER;
+        }
+        session->body_left = request->put.resume ? 0 : request->put.size;
+    }
+    return DORY_OK;
+}
+
+static void on_header(struct dory_session *session)
+{
+    if (session->commits == NULL) {
+        session->more_ms = now(session);
+    }
+    dory_session_enter(session, STATE_START);
+    go_on(session, judge(session));
+}
+
 /* The stream is out of step: nothing that follows can be understood. */
-static void finish_fatal(struct dory_session *session)
+static void on_bad_header(struct dory_session *session)
 {
     session->fatal = true;
     session->closing = true;
@@ -335,93 +428,34 @@ static void finish_fatal(struct dory_session *session)
     finish(session, DORY_BAD_HEADER);
 }
 
-static void on_header(struct dory_session *session)
+/* Answers come in the order of requests. Only a put may start, and end, while earlier ones are still being synced. */
+static bool is_its_turn(const struct dory_session *session)
 {
-    struct fields fields = {.data_size = 0};
-    struct dory_found found;
-    bool is_put;
-    int result = dory_header_decode(session->buf, session->frame.header_len, &session->server->tokens, request_fields,
-                                    FIELD_COUNT, &fields, &found);
-
-    if (result != DORY_OK || (found.wrong & FATAL_WHEN_WRONG) != 0 || (found.present & BIT(FIELD_CMD)) == 0) {
-        finish_fatal(session);
-        return;
+    if ((session->operation->traits & OVERLAPS_COMMITS) != 0 && !session->request.put.resume &&
+        session->commit_count < DORY_MAX_COMMITS) {
+        return true;
     }
-    session->operation = find_operation(fields.cmd);
-    is_put = session->operation == &dory_op_put;
-    if (is_put && (found.present & BIT(FIELD_FILESIZE)) == 0) {
-        finish_fatal(session);
-        return;
-    }
-    session->request = fields.request;
-    session->request.present = found.present;
-    session->body_left = !is_put ? fields.data_size : fields.request.resume ? 0 : fields.request.filesize;
-    result = judge(session, &fields, found.wrong);
-    if (result == DORY_MORE) {
-        dory_session_enter(session, STATE_START);
-    } else {
-        finish(session, (enum dory_status)result);
-    }
+    return session->commits == NULL && session->out_len == 0;
 }
 
 static void on_start(struct dory_session *session)
 {
-    bool overlaps = session->operation->overlaps_commits && !session->request.resume &&
-                    session->commit_count < DORY_MAX_COMMITS;
-    int result;
-
-    if (session->commits != NULL && !overlaps) {
-        return;
-    }
-    if (session->out_len > 0 && !overlaps) {
-        return;
-    }
-    result = session->operation->start(session);
-    if (result == DORY_CONTINUE) {
-        session->store_waits = true;
-    } else if (result != DORY_MORE) {
-        finish(session, (enum dory_status)result);
+    if (is_its_turn(session)) {
+        go_on(session, session->operation->start(session));
     }
 }
 
 static void on_work(struct dory_session *session)
 {
-    int result;
-
-    if (session->out_len > 0) {
-        return;
-    }
-    result = session->operation->work(session);
-    if (result != DORY_MORE) {
-        finish(session, (enum dory_status)result);
+    if (is_its_turn(session)) {
+        go_on(session, session->operation->work(session));
     }
 }
 
-int dory_session_check_slice(struct dory_session *session, dory_read_piece *read_piece, uint64_t *off, uint64_t end,
-                             uint32_t *crc32)
-{
-    size_t size;
-    uint8_t *area = dory_session_area(session, &size);
-    uint32_t done = 0;
-
-    while (*off < end && done < DORY_SLICE) {
-        int32_t got = read_piece(session, *off, area, end - *off < size ? (size_t)(end - *off) : size);
-
-        if (got <= 0) {
-            session->store_waits = got == 0;
-            return got < 0 ? (int)got : DORY_MORE;
-        }
-        *crc32 = session->server->crc32(*crc32, area, (size_t)got);
-        *off += (uint32_t)got;
-        done += (uint32_t)got;
-    }
-    return *off < end ? DORY_MORE : DORY_OK;
-}
-
-/* Goes through the states until one waits for something. At most one slice of work is done. */
+/* Goes through the states until one waits for something. At most one slice of work is done: no state that work leads to
+ * leads back to it. */
 static void advance(struct dory_session *session)
 {
-    bool worked = false;
     uint8_t before;
 
     do {
@@ -435,10 +469,7 @@ static void advance(struct dory_session *session)
             on_finish(session);
             break;
         case STATE_WORK:
-            if (!worked) {
-                on_work(session);
-                worked = true;
-            }
+            on_work(session);
             break;
         case STATE_HEADER:
         case STATE_BODY:
@@ -466,55 +497,46 @@ static size_t feed_header(struct dory_session *session, const uint8_t *data, siz
     }
     result = dory_frame_feed(&session->frame, session->buf, session->server->max_header, data, len, &taken);
     if (result == DORY_OK) {
+        result = decode_request(session);
+    }
+    if (result == DORY_OK) {
         on_header(session);
     } else if (result != DORY_MORE) {
-        session->request.present = 0;
-        session->buf[0] = '\0';
-        finish_fatal(session);
+        on_bad_header(session);
     }
     return taken;
 }
 
-static void count_body(struct dory_session *session, size_t len)
-{
-    session->body_left -= len;
-    session->in_ms = now(session);
-    /* Saturated far above any rate that could be asked for. */
-    if (session->rate_bytes <= INT32_MAX && len <= INT32_MAX) {
-        session->rate_bytes += (uint32_t)len;
-    }
-}
-
+/* Gives a body to `put`, or to nobody. */
 static size_t feed_body(struct dory_session *session, const uint8_t *data, size_t len)
 {
-    size_t piece = session->body_left < len ? (size_t)session->body_left : len;
+    bool wanted = session->state == STATE_BODY;
     int32_t taken;
 
-    if (piece > INT32_MAX) {
-        piece = INT32_MAX;
+    if (len > session->body_left) {
+        len = (size_t)session->body_left;
     }
-    taken = session->operation->body(session, data, piece);
+    taken = wanted ? dory_put_body(session, data, len) : (int32_t)len;
     if (taken < 0) {
-        finish(session, (enum dory_status)taken);
+        finish(session, taken);
         return 0;
     }
     session->store_waits = taken == 0;
-    count_body(session, (size_t)taken);
-    if (session->body_left == 0) {
-        dory_session_enter(session, STATE_WORK);
+    session->body_left -= (uint32_t)taken;
+    session->since_ms = now(session);
+    /* Saturated far above any rate that could be asked for. */
+    if (session->rate_bytes <= INT32_MAX) {
+        session->rate_bytes += (uint32_t)taken;
     }
-    return (size_t)taken;
-}
-
-static size_t feed_skip(struct dory_session *session, size_t len)
-{
-    size_t piece = session->body_left < len ? (size_t)session->body_left : len;
-
-    count_body(session, piece);
-    if (session->body_left == 0) {
+    if (session->body_left > 0) {
+        return (size_t)taken;
+    }
+    if (wanted) {
+        dory_session_enter(session, STATE_WORK);
+    } else {
         dory_session_answered(session);
     }
-    return piece;
+    return (size_t)taken;
 }
 
 static size_t feed_state(struct dory_session *session, const uint8_t *data, size_t len)
@@ -523,9 +545,8 @@ static size_t feed_state(struct dory_session *session, const uint8_t *data, size
     case STATE_HEADER:
         return feed_header(session, data, len);
     case STATE_BODY:
-        return feed_body(session, data, len);
     case STATE_SKIP:
-        return feed_skip(session, len);
+        return feed_body(session, data, len);
     case STATE_START:
     case STATE_WORK:
     case STATE_SEND:
@@ -543,7 +564,7 @@ size_t dory_session_feed(struct dory_session *session, const uint8_t *data, size
     uint8_t before;
     size_t piece;
 
-    set_clock(session->server, now_ms);
+    set_clock(session, now_ms);
     do {
         before = session->state;
         piece = feed_state(session, data + taken, len - taken);
@@ -559,14 +580,13 @@ static void check_end_of_input(struct dory_session *session)
     bool partial_body = session->state == STATE_BODY || session->state == STATE_SKIP;
 
     if (session->input_ended && (session->state == STATE_HEADER || partial_body)) {
-        stop_job(session);
-        dory_session_enter(session, STATE_CLOSE);
+        give_up(session, STATE_CLOSE);
     }
 }
 
 void dory_session_end_input(struct dory_session *session, uint32_t now_ms)
 {
-    set_clock(session->server, now_ms);
+    set_clock(session, now_ms);
     session->input_ended = true;
     check_end_of_input(session);
 }
@@ -578,7 +598,7 @@ size_t dory_session_output(struct dory_session *session, uint8_t *scratch, size_
 {
     int32_t len;
 
-    set_clock(session->server, now_ms);
+    set_clock(session, now_ms);
     if (session->out_len > 0) {
         *data = session->out;
         return session->out_len;
@@ -587,11 +607,10 @@ size_t dory_session_output(struct dory_session *session, uint8_t *scratch, size_
         return 0;
     }
     *data = scratch;
-    len = session->operation->produce(session, scratch, scratch_len < INT32_MAX ? scratch_len : INT32_MAX);
+    len = dory_job_read(session, scratch, scratch_len);
     session->store_waits = len == 0;
     if (len < 0) {
-        stop_job(session);
-        dory_session_enter(session, STATE_RESET);
+        give_up(session, STATE_RESET);
         return 0;
     }
     return (size_t)len;
@@ -599,13 +618,16 @@ size_t dory_session_output(struct dory_session *session, uint8_t *scratch, size_
 
 void dory_session_sent(struct dory_session *session, const uint8_t *data, size_t len, uint32_t now_ms)
 {
-    set_clock(session->server, now_ms);
+    set_clock(session, now_ms);
     session->out_ms = now_ms;
+    if (len == 0) {
+        return;
+    }
     if (session->out_len > 0) {
         session->out += len;
         session->out_len = (uint16_t)(session->out_len - len);
     } else {
-        session->operation->sent(session, data, len);
+        dory_get_sent(session, data, len);
     }
     advance(session);
     check_end_of_input(session);
@@ -618,14 +640,16 @@ static uint32_t elapsed(const struct dory_session *session, uint32_t since_ms)
     return now(session) - since_ms;
 }
 
-static void check_header_time(struct dory_session *session)
+/* For a peer, or for another writer. What is under way for the peer comes first. */
+static void check_waiting_time(struct dory_session *session, uint32_t limit_ms)
 {
-    const struct dory_limits *limits = &session->server->limits;
-    uint32_t limit = session->frame.have > 0 ? limits->header_ms : limits->idle_ms;
-
     if (session->out_len > 0 || session->commits != NULL) {
         session->since_ms = now(session);
-    } else if (elapsed(session, session->since_ms) >= limit) {
+    } else if (elapsed(session, session->since_ms) < limit_ms) {
+        return;
+    } else if (session->state == STATE_START) {
+        finish(session, DORY_BUSY);
+    } else {
         dory_session_enter(session, STATE_CLOSE);
     }
 }
@@ -634,7 +658,7 @@ static bool body_is_late(struct dory_session *session)
 {
     const struct dory_limits *limits = &session->server->limits;
 
-    if (elapsed(session, session->in_ms) >= limits->body_ms) {
+    if (elapsed(session, session->since_ms) >= limits->body_ms) {
         return true;
     }
     if (elapsed(session, session->rate_ms) < limits->rate_ms) {
@@ -652,7 +676,7 @@ static void check_body_time(struct dory_session *session)
 {
     if (session->store_waits) {
         /* It is the store that is slow, not the peer. */
-        session->in_ms = now(session);
+        session->since_ms = now(session);
         session->rate_ms = now(session);
         session->rate_bytes = 0;
     } else if (body_is_late(session)) {
@@ -665,15 +689,6 @@ static void check_body_time(struct dory_session *session)
     }
 }
 
-static void check_start_time(struct dory_session *session)
-{
-    if (session->commits != NULL) {
-        session->since_ms = now(session);
-    } else if (elapsed(session, session->since_ms) >= session->server->limits.busy_ms) {
-        finish(session, DORY_BUSY);
-    }
-}
-
 static void check_output_time(struct dory_session *session)
 {
     bool pending = session->out_len > 0 || (session->state == STATE_SEND && !session->store_waits);
@@ -681,19 +696,20 @@ static void check_output_time(struct dory_session *session)
     if (!pending) {
         session->out_ms = now(session);
     } else if (elapsed(session, session->out_ms) >= session->server->limits.output_ms) {
-        stop_job(session);
-        dory_session_enter(session, STATE_RESET);
+        give_up(session, STATE_RESET);
     }
 }
 
 static void check_time(struct dory_session *session)
 {
+    const struct dory_limits *limits = &session->server->limits;
+
     switch ((enum dory_state)session->state) {
     case STATE_HEADER:
-        check_header_time(session);
+        check_waiting_time(session, session->frame.have > 0 ? limits->header_ms : limits->idle_ms);
         break;
     case STATE_START:
-        check_start_time(session);
+        check_waiting_time(session, limits->busy_ms);
         break;
     case STATE_BODY:
     case STATE_SKIP:
@@ -710,77 +726,66 @@ static void check_time(struct dory_session *session)
 }
 
 /* Tells a peer whose request takes long that it is being worked on. */
-static void tell_more(struct dory_session *session)
+static void tell_more(struct dory_session *session, bool store_waited)
 {
     const struct dory_writer *writer = session->commits;
+    const uint64_t *id = NULL;
 
-    if (session->out_len > 0 || elapsed(session, session->more_ms) < session->server->limits.more_ms) {
-        return;
+    if (writer != NULL) {
+        id = writer->has_id ? &writer->id : NULL;
+    } else if ((session->state == STATE_WORK || (session->state == STATE_BODY && store_waited)) &&
+               DORY_HAS(session, FIELD_ID)) {
+        id = &session->request.id;
     }
-    if (writer != NULL && writer->has_id) {
-        put_short(session, true, writer->id, DORY_MORE);
-    } else if (writer == NULL && session->state == STATE_WORK && DORY_HAS(session, FIELD_ID)) {
-        put_short(session, true, session->request.id, DORY_MORE);
+    if (id != NULL && session->out_len == 0 &&
+        elapsed(session, session->more_ms) >= session->server->limits.more_ms) {
+        put_short(session, id, DORY_MORE);
     }
 }
 
 void dory_session_run(struct dory_session *session, uint32_t now_ms)
 {
-    set_clock(session->server, now_ms);
+    bool store_waited = session->store_waits;
+
+    set_clock(session, now_ms);
     check_time(session);
     session->store_waits = false;
     advance(session);
     check_end_of_input(session);
-    tell_more(session);
+    tell_more(session, store_waited);
 }
 
 /* --- what it waits for --- */
 
-static unsigned wants_of_state(const struct dory_session *session)
-{
-    switch ((enum dory_state)session->state) {
-    case STATE_HEADER:
-        return output_in_buf(session) ? 0 : DORY_WANTS_INPUT;
-    case STATE_BODY:
-        return session->store_waits ? 0 : DORY_WANTS_INPUT;
-    case STATE_SKIP:
-        return DORY_WANTS_INPUT;
-    case STATE_WORK:
-        return session->out_len > 0 || session->store_waits ? 0 : DORY_WANTS_TURN;
-    case STATE_SEND:
-        return session->store_waits ? 0 : DORY_WANTS_OUTPUT;
-    case STATE_CLOSE:
-        return session->out_len > 0 || session->commits != NULL ? 0 : DORY_WANTS_CLOSE;
-    case STATE_START:
-    case STATE_FINISH:
-    case STATE_RESET:
-        break;
-    }
-    return 0;
-}
-
 unsigned dory_session_wants(const struct dory_session *session)
 {
-    unsigned wants = wants_of_state(session);
+    static const uint8_t of_state[] = {
+        [STATE_HEADER] = DORY_WANTS_INPUT, [STATE_BODY] = DORY_WANTS_INPUT,   [STATE_SKIP] = DORY_WANTS_INPUT,
+        [STATE_WORK] = DORY_WANTS_TURN,    [STATE_SEND] = DORY_WANTS_OUTPUT,  [STATE_CLOSE] = DORY_WANTS_CLOSE,
+        [STATE_RESET] = DORY_WANTS_RESET,
+    };
+    unsigned wants = session->store_waits ? DORY_WANTS_STORE : of_state[session->state];
 
     if (session->state == STATE_RESET) {
-        return DORY_WANTS_RESET;
+        return wants;
     }
-    if (session->input_ended) {
+    if (session->input_ended || (session->state == STATE_HEADER && output_in_buf(session))) {
         wants &= ~(unsigned)DORY_WANTS_INPUT;
     }
-    if (session->out_len > 0) {
-        wants |= DORY_WANTS_OUTPUT;
-    }
-    if (session->store_waits || session->commits != NULL) {
+    if (session->commits != NULL) {
+        wants &= ~(unsigned)DORY_WANTS_CLOSE;
         wants |= DORY_WANTS_STORE;
+    }
+    if (session->out_len > 0) {
+        wants &= ~(unsigned)(DORY_WANTS_CLOSE | DORY_WANTS_TURN);
+        wants |= DORY_WANTS_OUTPUT;
     }
     return wants;
 }
 
 int32_t dory_session_evictable_ms(const struct dory_session *session, uint32_t now_ms)
 {
-    uint32_t waited = now_ms - (session->state == STATE_HEADER ? session->since_ms : session->in_ms);
+    uint32_t waited = now_ms - session->since_ms;
     bool may = false;
 
     if (session->state == STATE_HEADER) {
@@ -812,9 +817,9 @@ size_t dory_session_buffer_size(const struct dory_server *server)
 
 void dory_session_begin(struct dory_session *session, struct dory_server *server, uint32_t now_ms)
 {
-    set_clock(server, now_ms);
     memset(session, 0, sizeof *session);
     session->server = server;
+    set_clock(session, now_ms);
     dory_session_enter(session, STATE_HEADER);
 }
 
@@ -830,15 +835,14 @@ void dory_session_lend(struct dory_session *session, void *buf)
 
 void dory_session_lose_put(struct dory_session *session)
 {
-    stop_job(session);
-    dory_session_enter(session, STATE_RESET);
+    give_up(session, STATE_RESET);
 }
 
 void dory_session_end(struct dory_session *session)
 {
     const struct dory_server *server = session->server;
 
-    stop_job(session);
+    dory_job_stop(session);
     while (session->commits != NULL) {
         struct dory_writer *writer = session->commits;
 
@@ -849,5 +853,5 @@ void dory_session_end(struct dory_session *session)
 
 size_t dory_server_busy(uint8_t *buf)
 {
-    return encode_short(buf, false, 0, DORY_BUSY, 0);
+    return encode_short(buf, NULL, DORY_BUSY);
 }

@@ -9,6 +9,7 @@
  *    connection) and holds them still; their members are opaque unless said
  *    otherwise. Everything runs in one thread.
  *  - `now_ms` is any monotonic clock in milliseconds, modulo 2^32.
+ *  - No piece of memory that is handed over is longer than INT32_MAX bytes.
  *  - After each call ask dory_session_wants() what the session waits for.
  *  - A session needs a buffer of dory_session_buffer_size() bytes while it is
  *    not at rest. It is lent, so that thousands of idle connections can share
@@ -75,9 +76,9 @@ struct dory_server {
     void *refused_ctx;
 
     /* Core's own. */
-    struct dory_tokens tokens;
     uint64_t uptime_ms;
     uint32_t clock_ms;
+    struct dory_tokens tokens;
 };
 
 struct dory_operation;
@@ -85,53 +86,60 @@ struct dory_operation;
 /* The fields of a request that operations use, decoded. */
 struct dory_request {
     uint64_t id;
-    uint64_t filesize;
     uint64_t offset;
     uint64_t length;
     uint64_t if_version;
-    uint32_t crc32;
-    uint32_t present; /* a bit for each field of the request, see operation.h */
-    bool resume;
-    bool check;
+    struct dory_put put;      /* size, crc32 and resume; the rest is filled in by `put` */
+    struct dory_found found; /* a bit for each field of the request, see operation.h */
 };
 
+/* What an operation works on: the bytes from `off` to `end` of something in the store. */
+struct dory_job {
+    uint64_t off; /* next byte to send, to check or to read back */
+    uint64_t end;
+    union {
+        struct dory_file file;       /* get, stat */
+        struct dory_writer *writer;  /* put */
+        struct dory_listing listing; /* list */
+    };
+};
+
+/* Members that are used often and small stand first: there, ARM's short instructions reach them. */
 struct dory_session {
     struct dory_server *server;
     const struct dory_operation *operation; /* of the request in hand; NULL between requests */
     char *buf;                              /* lent; the name in hand first, then an answer */
     const uint8_t *out;                     /* what is to be sent next: in `buf` or `answer` */
     struct dory_writer *commits;            /* complete changes on their way to the disk, oldest first */
-    struct dory_frame frame;
-    struct dory_request request;
-    uint64_t body_left; /* bytes of the body in hand that have not arrived */
-    union {
-        struct {
-            struct dory_writer *writer;
-            uint64_t off; /* next byte of a partial to read back */
-        } put;
-        struct {
-            struct dory_file file;
-            uint64_t off; /* next byte to send or to check */
-            uint64_t end;
-            uint32_t crc32;
-        } read; /* get, stat */
-        struct dory_listing list;
-    } job;
-    uint16_t out_len;
     uint8_t state;
+    int8_t status; /* the final one, until it has been answered */
     uint8_t commit_count;
-    int8_t status;      /* the final one, until it has been answered */
-    bool job_open;      /* the store holds something for `job` */
-    bool store_waits;   /* the store said "later" */
-    bool input_ended;   /* no further byte will come */
-    bool closing;       /* close after the answer in hand */
-    bool fatal;         /* answer although there is no id */
-    uint32_t since_ms;  /* when the present state began */
-    uint32_t in_ms;     /* when input last moved, or was last not wanted */
-    uint32_t out_ms;    /* when output last moved */
-    uint32_t more_ms;   /* when the peer last heard that its request is being worked on */
-    uint32_t rate_ms;   /* when the present stretch of the body began */
+    uint8_t holds;    /* what the store has given to `job` */
+    bool store_waits; /* the store said "later" */
+    bool input_ended; /* no further byte will come */
+    bool closing;     /* close after the answer in hand */
+    bool fatal;       /* answer although there is no id */
+    bool check;       /* a field of the request */
+    bool out_in_buf;
+    uint16_t out_len;
+    uint32_t now_ms;
+    uint32_t since_ms;   /* when the present state began, or input last moved in it */
+    uint32_t out_ms;     /* when output last moved */
+    uint32_t more_ms;    /* when the peer last heard that its request is being worked on */
+    uint32_t rate_ms;    /* when the present stretch of the body began */
     uint32_t rate_bytes; /* what has arrived in it */
+    uint32_t crc32;      /* of what has arrived, or of what the job has read */
+    struct dory_frame frame;
+    uint64_t body_left; /* bytes of the body in hand that have not arrived */
+    struct dory_request request;
+    union {
+        struct dory_job job;
+        struct { /* while the request is judged: what the job does not need */
+            struct dory_text cmd;
+            struct dory_text filename;
+            struct dory_text prefix;
+        } texts;
+    };
     uint8_t answer[DORY_SHORT_ANSWER];
 };
 
@@ -172,7 +180,8 @@ void dory_session_end_input(struct dory_session *session, uint32_t now_ms);
 size_t dory_session_output(struct dory_session *session, uint8_t *scratch, size_t scratch_len, const uint8_t **data,
                            uint32_t now_ms);
 
-/* Tells that the first `len` of the bytes that dory_session_output() has just given at `data` are on their way. */
+/* Tells that the first `len` of the bytes that dory_session_output() has just given at `data` are on their way; or, with
+ * `len` 0 and `data` NULL, that earlier ones still move, so that this peer is slow, not gone. */
 void dory_session_sent(struct dory_session *session, const uint8_t *data, size_t len, uint32_t now_ms);
 
 /* Goes on with work in hand, at most one slice of it, and looks at the clock. */

@@ -2,33 +2,35 @@
 /* The statuses' names on the wire. */
 #include "status.h"
 
-#include <stddef.h>
 #include <string.h>
 
-struct entry {
-    signed char number;
-    char name[14];
-};
-
-static const struct entry entries[] = {
-#define ENTRY(symbol, number, name, sentence) {(number), name},
-    DORY_STATUSES(ENTRY)
-#undef ENTRY
-};
+/* One behind the other, from DORY_MORE down without a gap; an empty one ends them. */
+static const char names[] =
+#define NAME(symbol, number, name, sentence) name "\0"
+    DORY_STATUSES(NAME)
+#undef NAME
+    ;
 
 const char *dory_status_name(enum dory_status status)
 {
-    /* The table stands in falling order without gaps, MORE first. */
-    return entries[DORY_MORE - (int)status].name;
+    const char *name = names;
+
+    for (int number = DORY_MORE; number > (int)status; number--) {
+        name += strlen(name) + 1;
+    }
+    return name;
 }
 
 int dory_status_find(const char *name, unsigned name_len, enum dory_status *status)
 {
-    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
-        if (strlen(entries[i].name) == name_len && memcmp(entries[i].name, name, name_len) == 0) {
-            *status = (enum dory_status)entries[i].number;
+    int number = DORY_MORE;
+
+    for (const char *known = names; *known != '\0'; known += strlen(known) + 1) {
+        if (strlen(known) == name_len && memcmp(known, name, name_len) == 0) {
+            *status = (enum dory_status)number;
             return 0;
         }
+        number--;
     }
     return -1;
 }

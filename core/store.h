@@ -56,7 +56,6 @@ struct dory_writer {
     /* Core's own; the store zeroes them in put() and remove(), then leaves them alone. */
     bool has_id;
     uint64_t id;
-    uint32_t running_crc32;
     struct dory_session *session;
     struct dory_writer *next;
 };

@@ -55,6 +55,11 @@ uint32_t net_now_ms(void);
  * less than `len`: writable() will come. Nothing of `data` is needed later. */
 size_t net_send(struct net_conn *conn, const void *data, size_t len);
 
+/* Bytes that net_send() took and that the peer has not acknowledged; 0 where
+ * that can't be told. While they become fewer the connection is alive, even if
+ * it takes nothing new. */
+uint32_t net_unsent(const struct net_conn *conn);
+
 /* Offers withheld bytes again, from the loop, soon. */
 void net_resume(struct net_conn *conn);
 

@@ -187,6 +187,7 @@ static void on_opened(void *app, struct net_conn *conn, bool outgoing)
     }
     slot->conn = conn;
     slot->blocked = false;
+    slot->unsent = 0;
     service->active++;
     net_set_user(conn, slot);
     dory_session_begin(&slot->session, service->server, net_now_ms());
@@ -243,11 +244,27 @@ static void run(struct service *service, struct service_slot *slot)
     settle(service, slot);
 }
 
+/* A slow reader may take long to make the connection writable again; that it reads at all counts as movement. */
+static void look_for_movement(struct service_slot *slot)
+{
+    uint32_t unsent = net_unsent(slot->conn);
+
+    if (unsent < slot->unsent) {
+        dory_session_sent(&slot->session, NULL, 0, net_now_ms());
+    }
+    slot->unsent = unsent;
+}
+
 static void sweep(struct service *service)
 {
     for (uint32_t i = 0; i < service->used_slots; i++) {
-        if (service->slots[i].conn != NULL) {
-            run(service, &service->slots[i]);
+        struct service_slot *slot = &service->slots[i];
+
+        if (slot->conn != NULL && slot->blocked) {
+            look_for_movement(slot);
+        }
+        if (slot->conn != NULL) {
+            run(service, slot);
         }
     }
 }

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <inttypes.h>
 #include <libdeflate.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,6 +44,8 @@ struct doryd {
     uint32_t writers;
     uint32_t expired_ms;
     uint32_t stopped_ms;
+    uint32_t refusal_told_ms;
+    uint64_t refusals; /* of requests without id */
 };
 
 /* For the signal handler alone. */
@@ -77,11 +80,19 @@ static uint32_t fast_crc32(uint32_t crc, const void *data, size_t len)
     return libdeflate_crc32(crc, data, len);
 }
 
-/* A put without id has failed: there is nobody else to tell. */
+/* A request without id has failed: there is nobody else to tell. Once a second, so that nobody can flood the log. */
 static void on_refused(void *ctx, const char *name, enum dory_status status)
 {
-    (void)ctx;
-    fprintf(stderr, "doryd: a put without id failed: %s: %s\n", name, dory_status_sentence(status));
+    struct doryd *doryd = ctx;
+    uint32_t now_ms = net_now_ms();
+
+    doryd->refusals++;
+    if (doryd->refusals > 1 && now_ms - doryd->refusal_told_ms < 1000) {
+        return;
+    }
+    fprintf(stderr, "doryd: request without id refused: \"%s\": %s (%" PRIu64 " so far)\n", name,
+            dory_status_sentence(status), doryd->refusals);
+    doryd->refusal_told_ms = now_ms;
 }
 
 static void wake_net(void *ctx)
@@ -168,6 +179,7 @@ static int set_up_service(struct doryd *doryd)
     server->max_name = (uint16_t)doryd->options.max_name;
     server->limits = doryd->options.limits;
     server->refused = on_refused;
+    server->refused_ctx = doryd;
     dory_server_begin(server, net_now_ms());
     service->server = server;
     service->scratch_len = SCRATCH_LEN;

@@ -258,6 +258,11 @@ size_t net_send(struct net_conn *conn, const void *data, size_t len)
     return sent;
 }
 
+uint32_t net_unsent(const struct net_conn *conn)
+{
+    return conn->watch.fd >= 0 ? net_system_unsent(conn->watch.fd) : 0;
+}
+
 /* ---- Ending ---- */
 
 /* Unread input would make the kernel answer a close with RST, which destroys
@@ -359,7 +364,7 @@ static bool has_work(const struct net_conn *conn)
 {
     switch ((enum net_conn_state)conn->state) {
     case NET_OPEN:
-        return conn->watch.hangup || can_read(conn) || can_write(conn) || (conn->resumed && conn->withheld != NULL);
+        return conn->watch.hangup || can_read(conn) || can_write(conn); /* net_resume() lists it itself */
     case NET_LINGERING:
         return conn->watch.readable;
     case NET_CONNECTING:

@@ -26,6 +26,7 @@ import rivals
 from processes import BenchError
 
 MEMORY_FOLDER = "/dev/shm"
+BUSY_LOAD = 0.5
 KINDS = measure.MEASURES + ("idle",)
 
 
@@ -159,6 +160,8 @@ def titles(options):
 def run(options):
     check_room(options.size)
     machine = report.machine_facts()
+    if machine["load_before"] > BUSY_LOAD:
+        say(f"bench.py: the machine is busy (load {machine['load_before']}); expect noise")
     with work_folder() as folder, contextlib.ExitStack() as stack:
         contestants = make_rivals(options, folder, stack)
         inputs = measure.Inputs(os.path.join(folder, "inputs"), options.size, options.small)
@@ -172,7 +175,7 @@ def run(options):
         "small_files": options.small,
         "transfers": transfers,
         "idle": idle,
-        "goals": report.goals(transfers, idle),
+        "goals": report.goals(transfers, idle, titles(options)),
     }
 
 

@@ -41,9 +41,10 @@ forbid_starting() {
 }
 
 [ -r /etc/os-release ] || fail 'this is not Debian 12; install by hand:' "$packages"
+# shellcheck source=/dev/null
 . /etc/os-release
-[ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ] ||
-    fail "this is ${PRETTY_NAME:-not Debian}, not Debian 12; install by hand: $packages"
+[ "${ID:-}${VERSION_ID:-}" = debian12 ] ||
+    fail "this is ${PRETTY_NAME:-unknown}, not Debian 12; install by hand: $packages"
 
 missing=
 for package in $packages; do

@@ -5,6 +5,7 @@ What a server costs is read from /proc for the whole tree of its processes, beca
 fork one per connection. Nothing here knows which server it is looking at.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -79,7 +80,7 @@ def process_tree(root_pid):
     for pid in pids:
         try:
             threads = os.listdir(f"/proc/{pid}/task")
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
         for thread in threads:
             pids += map(int, read_proc(pid, f"task/{thread}/children").split())
@@ -113,6 +114,7 @@ class Server:
 
     def __init__(self, argv, log_path):
         self.log_path = log_path
+        self.handles = []
         with open(log_path, "wb") as log:
             # In a session of its own, so that Ctrl-C reaches this program first and it can clean up in order.
             self.process = subprocess.Popen(
@@ -130,30 +132,29 @@ class Server:
             time.sleep(0.01)
 
     def stop(self):
-        """Asks the server to end and makes sure that none of its processes is left."""
-        handles = []
+        """Asks the server to end and makes sure that none of its processes is left. May be called again."""
         for pid in process_tree(self.pid):
-            try:
-                handles.append(os.pidfd_open(pid))
-            except ProcessLookupError:
-                pass
+            with contextlib.suppress(ProcessLookupError):
+                # A handle, unlike a pid, can't come to mean a stranger's process.
+                self.handles.append(os.pidfd_open(pid))
         self.process.terminate()
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        # A handle, unlike a pid, can't come to mean a stranger's process.
-        for handle in handles:
-            try:
+        while self.handles:
+            handle = self.handles.pop()
+            with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             os.close(handle)
 
 
 class Watch(threading.Thread):
-    """Samples what a server costs while a client runs, as its children may be gone afterwards; ends an overdue client."""
+    """While a client runs, samples what the server costs: its children may be gone afterwards.
+
+    It also ends a client that takes too long.
+    """
 
     def __init__(self, server, client):
         super().__init__(daemon=True)

@@ -38,7 +38,7 @@ def machine_facts():
         "memory_mib": int(first_match(r"^MemTotal:\s*(\d+)", "/proc/meminfo")) // 1024,
         "kernel": f"{platform.system()} {platform.release()}",
         "system": first_match(r'^PRETTY_NAME="?([^"\n]*)', "/etc/os-release"),
-        "load_at_start": round(os.getloadavg()[0], 2),
+        "load_before": round(os.getloadavg()[0], 2),
         "packages": package_versions(),
     }
 
@@ -70,18 +70,18 @@ def summarize(runs, amounts):
     return summary
 
 
-def goals(summary, idle):
+def goals(summary, idle, titles):
     """Each goal that this run can judge: what it says, the number reached, and whether it holds."""
     found = []
     put, small = summary.get("put", {}), summary.get("small", {})
     ratios = {name: put[name]["ratio_to_dory"] for name in PUT_RIVALS if name in put and "dory" in put}
     if ratios:
         name = min(ratios, key=ratios.get)
-        goal = f"put of one big file: {PUT_GOAL} times as fast as the fastest rival, here {name}"
+        goal = f"{titles['put']}: {PUT_GOAL} times as fast as the fastest rival, here {name}"
         found.append((goal, ratios[name], ratios[name] >= PUT_GOAL))
     if "dory" in small and "rsync" in small:
         ratio = small["rsync"]["ratio_to_dory"]
-        found.append(("put of small files: faster than rsync", ratio, ratio > 1))
+        found.append((f"{titles['small']}: faster than rsync", ratio, ratio > 1))
     count, limit_kib = IDLE_GOAL
     memory = idle.get("dory", {}).get(str(count), {}).get("rss_kib")
     if memory:
@@ -135,20 +135,25 @@ def idle_table(idle):
     return "\n".join(([table(header, lines)] if lines else []) + skipped)
 
 
+def goal_line(goal):
+    return f"{'holds' if goal['holds'] else 'MISSED'}: {goal['goal']}: {goal['reached']}"
+
+
 def text(report, titles):
     machine = report["machine"]
-    parts = [
+    head = [
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mib']} MiB, {machine['kernel']}, "
-        f"{machine['system']}; load at start {machine['load_at_start']}\n"
-        f"Rounds: {report['rounds']}, of which the medians; loopback, files in memory. "
-        "time/dory's: above 1, dory is faster; below 1, the rival is.\n"
-        + ", ".join(" ".join(package) for package in machine["packages"].items())
+        f"{machine['system']}; load before {machine['load_before']}",
+        f"Rounds: {report['rounds']}; times are medians, memory is the highest seen. Loopback, files in memory.",
+        "time/dory's: above 1, dory is faster; below 1, the rival is.",
+        ", ".join(" ".join(package) for package in machine["packages"].items()),
     ]
+    parts = ["\n".join(filter(None, head))]
     for measure, rows in report["transfers"].items():
         parts.append(f"{titles[measure]}\n{transfer_table(rows)}")
     if report["idle"]:
-        parts.append(f"idle connections, each answered once (RSS counts shared pages once a process)\n{idle_table(report['idle'])}")
-    lines = [f"{'holds' if goal['holds'] else 'MISSED'}: {goal['goal']}: {goal['reached']}" for goal in report["goals"]]
-    if lines:
-        parts.append("goals\n" + "\n".join(lines))
+        title = "idle connections, each answered once (RSS counts shared pages once a process)"
+        parts.append(f"{title}\n{idle_table(report['idle'])}")
+    if report["goals"]:
+        parts.append("goals\n" + "\n".join(map(goal_line, report["goals"])))
     return "\n\n".join(parts)

@@ -13,7 +13,7 @@ import pathlib
 import re
 import subprocess
 
-from processes import Server, find_program, first_client_port, free_port, is_listening
+from processes import BenchError, Server, find_program, first_client_port, free_port, is_listening
 
 BIG = {"put", "get"}
 MEDIUM = {"put-16m", "get-16m"}
@@ -340,6 +340,10 @@ class Tftp(Rival):
     name = "tftp"
     programs = ("tftp", "in.tftpd")
     measures = MEDIUM
+
+    def prepare(self):
+        if os.geteuid() != 0:
+            raise BenchError("its server insists on root; leave it out with --only")
 
     def server_argv(self, measure, connections):
         options = ["--foreground", "--address", f"127.0.0.1:{self.port}", "--user", getpass.getuser()]

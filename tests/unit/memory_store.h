@@ -626,8 +626,7 @@ static inline int memory_room(void *ctx, struct dory_room *room)
     if (store->faults.room != 0) {
         return store->faults.room;
     }
-    *room = (struct dory_room){
-        .free = memory_free(store), .max_file = store->max_file, .writers = store->max_writers};
+    *room = (struct dory_room){.free = memory_free(store), .max_file = store->max_file, .writers = store->max_writers};
     return DORY_OK;
 }
 

@@ -33,10 +33,10 @@ struct rig {
     struct dory_session session;
     struct memory_store *store;
     uint32_t now_ms;
-    uint32_t turn_ms;      /* the clock goes on so much with each turn */
-    bool store_rests;      /* a store that says "later" is not asked again but by rig_wait() */
-    size_t output_piece;   /* most bytes that leave at once; 0: the peer doesn't read */
-    unsigned refusals;     /* calls of server.refused() */
+    uint32_t turn_ms;    /* the clock goes on so much with each turn */
+    bool store_rests;    /* a store that says "later" is not asked again but by rig_wait() */
+    size_t output_piece; /* most bytes that leave at once; 0: the peer doesn't read */
+    unsigned refusals;   /* calls of server.refused() */
     enum dory_status refused;
     char refused_name[DORY_MAX_NAME + 1];
     struct bytes output;
@@ -126,12 +126,21 @@ static inline void rig_begin(struct rig *rig)
     };
     rig->store = &store;
     rig->now_ms = 0;
+    dory_server_begin(&rig->server, 0);
     rig->turn_ms = 1;
     rig->store_rests = false;
     rig->output_piece = SIZE_MAX;
     rig->refusals = 0;
     rig->output.len = 0;
     rig_begin_session(rig, &rig->session, 0);
+}
+
+/* A second session of the rig's server and store; its own server is not used. */
+static inline void rig_begin_other(struct rig *rig, struct rig *other)
+{
+    *other = *rig;
+    other->output.len = 0;
+    rig_begin_session(rig, &other->session, 1);
 }
 
 /* Lets one piece of output leave. Returns whether there was one. */
@@ -171,7 +180,7 @@ static inline bool rig_turn(struct rig *rig)
         }
         return true;
     }
-    return (wants & DORY_WANTS_OUTPUT) != 0 && rig_send(rig);
+    return (wants & DORY_WANTS_OUTPUT) != 0 && (rig_send(rig) || dory_session_wants(&rig->session) != wants);
 }
 
 /* Goes on until only input, a peer that reads, or time can help. */
@@ -218,14 +227,20 @@ static inline size_t rig_feed(struct rig *rig, const void *data, size_t len)
     return taken;
 }
 
-/* Feeds a request and settles. */
-static inline void rig_ask(struct rig *rig, const char *json)
+/* Feeds a request; ' stands for ". */
+static inline void rig_request(struct rig *rig, const char *json)
 {
     static struct bytes request;
 
     request.len = 0;
     add_header(&request, json);
     assert_int_equal(rig_feed(rig, request.data, request.len), request.len);
+}
+
+/* Feeds a request and settles. */
+static inline void rig_ask(struct rig *rig, const char *json)
+{
+    rig_request(rig, json);
     rig_settle(rig);
 }
 
@@ -269,6 +284,18 @@ static inline void rig_expect(struct rig *rig, const char *json)
     }
     assert_bytes_equal(&rig->output, &expected);
     rig->output.len = 0;
+}
+
+/* Whether the output has that text; ' stands for ". */
+static inline bool rig_has(struct rig *rig, const char *text)
+{
+    static struct bytes wanted;
+
+    wanted.len = 0;
+    add_header(&wanted, text);
+    return rig->output.len > DORY_FRAME_PREFIX &&
+           memmem(rig->output.data, rig->output.len, wanted.data + DORY_FRAME_PREFIX, wanted.len - DORY_FRAME_PREFIX) !=
+               NULL;
 }
 
 static inline bool rig_wants(const struct rig *rig, unsigned wants)

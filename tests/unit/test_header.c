@@ -98,7 +98,8 @@ static void each_type_is_decoded(void **state)
 static void keys_are_found_anywhere_among_others(void **state)
 {
     (void)state;
-    assert_int_equal(decode(" {'a':[{'text':1},2], 'flag' : false,'b':{'c':{'number':3}},'number'\t:7,'d':null } "), DORY_OK);
+    assert_int_equal(decode(" {'a':[{'text':1},2], 'flag' : false,'b':{'c':{'number':3}},'number'\t:7,'d':null } "),
+                     DORY_OK);
     assert_found(BIT(FLAG) | BIT(NUMBER), 0);
     assert_int_equal(values.number, 7);
     assert_false(values.flag);
@@ -116,12 +117,9 @@ static void keys_compare_after_unescaping(void **state)
 static void a_known_key_twice_is_refused(void **state)
 {
     static const char *const headers[] = {
-        "{'number':1,'number':1}",
-        "{'number':1,'text':'a','number':2}",
-        "{'number':1,'n\\u0075mber':1}",
-        "{'\\u0066lag':true,'fla\\u0067':true}",
-        "{'number':-1,'number':1}",
-        "{'number':1,'number':'x'}",
+        "{'number':1,'number':1}",       "{'number':1,'text':'a','number':2}",
+        "{'number':1,'n\\u0075mber':1}", "{'\\u0066lag':true,'fla\\u0067':true}",
+        "{'number':-1,'number':1}",      "{'number':1,'number':'x'}",
         "{'text':null,'text':[]}",
     };
 
@@ -249,10 +247,10 @@ static void a_text_of_another_type_is_wrong(void **state)
 static void a_crc32_is_8_lower_case_hex_digits(void **state)
 {
     static const char *const wrong[] = {
-        "{'crc32':''}",           "{'crc32':'0123456'}",    "{'crc32':'012345678'}", "{'crc32':'0123456g'}",
-        "{'crc32':'0123456A'}",   "{'crc32':' 1234567'}",   "{'crc32':'+1234567'}",  "{'crc32':'0x123456'}",
-        "{'crc32':12345678}",     "{'crc32':null}",         "{'crc32':'0123456\\u0000'}", "{'crc32':'0123456/'}",
-        "{'crc32':'0123456:'}",   "{'crc32':'0123456`'}",   "{'crc32':['01234567']}", "{'crc32':true}",
+        "{'crc32':''}",         "{'crc32':'0123456'}",  "{'crc32':'012345678'}",      "{'crc32':'0123456g'}",
+        "{'crc32':'0123456A'}", "{'crc32':' 1234567'}", "{'crc32':'+1234567'}",       "{'crc32':'0x123456'}",
+        "{'crc32':12345678}",   "{'crc32':null}",       "{'crc32':'0123456\\u0000'}", "{'crc32':'0123456/'}",
+        "{'crc32':'0123456:'}", "{'crc32':'0123456`'}", "{'crc32':['01234567']}",     "{'crc32':true}",
     };
 
     (void)state;
@@ -322,7 +320,8 @@ static int decode_tokens(unsigned pairs, unsigned extra)
 
     json[len++] = '{';
     for (unsigned i = 0; i < pairs; i++) {
-        len += (size_t)snprintf(json + len, sizeof json - len, "%s'%u':%s", i > 0 ? "," : "", i, i + 1 < pairs ? "0" : "[");
+        len += (size_t)snprintf(json + len, sizeof json - len, "%s'%u':%s", i > 0 ? "," : "", i,
+                                i + 1 < pairs ? "0" : "[");
     }
     for (unsigned i = 0; i < extra; i++) {
         len += (size_t)snprintf(json + len, sizeof json - len, "%s1", i > 0 ? "," : "");
@@ -424,10 +423,12 @@ static void each_type_is_encoded(void **state)
 {
     (void)state;
     assert_string_equal(encode_in(250, encode_nothing), "{}");
-    assert_string_equal(encode_in(250, encode_each_type),
-                        "{\"n\":120,\"t\":\"abc\",\"c\":\"0012abcd\",\"v\":\"00123456789abcde\",\"yes\":true,\"no\":false}");
-    assert_string_equal(encode_in(250, encode_edges),
-                        "{\"a\":0,\"b\":9007199254740991,\"c\":18446744073709551615,\"d\":\"00000000\",\"e\":\"ffffffff\",\"f\":\"\"}");
+    assert_string_equal(
+        encode_in(250, encode_each_type),
+        "{\"n\":120,\"t\":\"abc\",\"c\":\"0012abcd\",\"v\":\"00123456789abcde\",\"yes\":true,\"no\":false}");
+    assert_string_equal(
+        encode_in(250, encode_edges),
+        "{\"a\":0,\"b\":9007199254740991,\"c\":18446744073709551615,\"d\":\"00000000\",\"e\":\"ffffffff\",\"f\":\"\"}");
     assert_string_equal(encode_in(250, encode_brace), "{\"t\":\"{\",\"n\":1}");
 }
 

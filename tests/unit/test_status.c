@@ -9,10 +9,13 @@ static const struct {
     const char *name;
     int number;
 } all[] = {
-    {"more", 2},           {"continue", 1},       {"ok", 0},          {"bad_header", -1},     {"bad_request", -2},
-    {"unknown_cmd", -3},   {"bad_name", -4},      {"not_found", -5},  {"changed", -6},        {"busy", -7},
-    {"no_space", -8},      {"too_large", -9},     {"corrupt", -10},   {"bad_image", -11},     {"bad_signature", -12},
-    {"forbidden", -13},    {"unauthorized", -14}, {"unsupported", -15}, {"io_error", -16},    {"timeout", -17},
+    {"more", 2},        {"continue", 1},       {"ok", 0},
+    {"bad_header", -1}, {"bad_request", -2},   {"unknown_cmd", -3},
+    {"bad_name", -4},   {"not_found", -5},     {"changed", -6},
+    {"busy", -7},       {"no_space", -8},      {"too_large", -9},
+    {"corrupt", -10},   {"bad_image", -11},    {"bad_signature", -12},
+    {"forbidden", -13}, {"unauthorized", -14}, {"unsupported", -15},
+    {"io_error", -16},  {"timeout", -17},
 };
 
 static void each_status_has_its_name(void **state)

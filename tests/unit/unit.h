@@ -3,8 +3,8 @@
 #ifndef UNIT_H
 #define UNIT_H
 
-#ifndef _DEFAULT_SOURCE
-#define _DEFAULT_SOURCE 1 /* mmap(): MAP_ANONYMOUS */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* MAP_ANONYMOUS, memmem() */
 #endif
 
 #include <setjmp.h>

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands share, and the commands. */
+#ifndef DORY_APP_H
+#define DORY_APP_H
+
+#include "options.h"
+#include "report.h"
+
+struct app {
+    struct options options;
+    struct report report;
+};
+
+/* Each returns the exit code. */
+int command_put(struct app *app);
+int command_get(struct app *app);
+int command_ls(struct app *app);
+int command_rm(struct app *app);
+int command_stat(struct app *app);
+int command_info(struct app *app);
+
+/* Reports wrong usage and returns EXIT_USAGE. */
+int app_usage(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* `dory info`: what the server is and what its limits are. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "app.h"
+#include "ask.h"
+#include "text.h"
+
+struct line {
+    const char *key;
+    enum dory_answer_field field;
+    bool text;
+    size_t at; /* of the member in struct dory_answer */
+};
+
+#define NUMBER(field, member) \
+    { \
+#member, field, false, offsetof(struct dory_answer, member) \
+    }
+#define TEXT(field, member) \
+    { \
+#member, field, true, offsetof(struct dory_answer, member) \
+    }
+
+static const struct line lines[] = {
+    NUMBER(DORY_ANSWER_DORY, dory),         TEXT(DORY_ANSWER_NAME, name),
+    TEXT(DORY_ANSWER_SERVER, server),       TEXT(DORY_ANSWER_BOARD, board),
+    TEXT(DORY_ANSWER_FIRMWARE, firmware),   NUMBER(DORY_ANSWER_MAX_HEADER, max_header),
+    NUMBER(DORY_ANSWER_MAX_NAME, max_name), NUMBER(DORY_ANSWER_MAX_FILE, max_file),
+    NUMBER(DORY_ANSWER_FREE, free),         NUMBER(DORY_ANSWER_SESSIONS, sessions),
+    NUMBER(DORY_ANSWER_WRITERS, writers),   NUMBER(DORY_ANSWER_UPTIME_MS, uptime_ms),
+};
+
+static const struct dory_text *text_of(const struct dory_answer *answer, const struct line *line)
+{
+    return (const struct dory_text *)((const char *)answer + line->at);
+}
+
+static uint64_t number_of(const struct dory_answer *answer, const struct line *line)
+{
+    return *(const uint64_t *)((const char *)answer + line->at);
+}
+
+static void encode(struct dory_encoder *encoder, const struct dory_answer *answer, const struct line *line)
+{
+    if (line->text) {
+        dory_header_text(encoder, line->key, text_of(answer, line)->ptr, text_of(answer, line)->len);
+    } else {
+        dory_header_number(encoder, line->key, number_of(answer, line));
+    }
+}
+
+static void print(const struct dory_answer *answer, const struct line *line)
+{
+    char clean[DORY_MAX_ANSWER];
+
+    if (line->text) {
+        text_clean(clean, sizeof clean, text_of(answer, line)->ptr, text_of(answer, line)->len);
+        printf("%s: %s\n", line->key, clean);
+    } else {
+        printf("%s: %" PRIu64 "\n", line->key, number_of(answer, line));
+    }
+}
+
+static void on_answered(struct ask *ask, const struct dory_answer *answer, struct outcome *outcome)
+{
+    static char json[REPORT_LINE_SIZE];
+    struct dory_encoder encoder;
+
+    if (outcome->code != EXIT_DONE) {
+        return;
+    }
+    dory_header_begin_line(&encoder, json, sizeof json);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if (!dory_answer_has(answer, lines[i].field)) {
+            continue;
+        }
+        if (ask->app->options.json) {
+            encode(&encoder, answer, &lines[i]);
+        } else {
+            print(answer, &lines[i]);
+        }
+    }
+    if (ask->app->options.json) {
+        report_line(&encoder);
+    }
+}
+
+int command_info(struct app *app)
+{
+    static const struct dory_call_events call_events = {.done = link_done};
+    struct ask ask = {
+        .job = {.call = {.command = DORY_INFO, .events = &call_events}},
+        .app = app,
+        .answered = on_answered,
+    };
+    struct target target;
+    char error[512];
+
+    if (!target_parse(&target, app->options.words[0], error, sizeof error)) {
+        return app_usage(app, "%s", error);
+    }
+    if (target.name[0] != '\0') {
+        return app_usage(app, "'%s': info is about a server, not about a file: HOST[:PORT]", app->options.words[0]);
+    }
+    return ask_run(&ask, &target);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* dory: the command-line client. Here: from the command line to a command, and from its end to an exit code. */
+#define _DEFAULT_SOURCE
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../core/dory_config.h"
+#include "app.h"
+#include "link.h"
+#include "progress.h"
+
+static const struct command commands[] = {
+    {"put", "[-r] FILE... TARGET", 2, INT_MAX, command_put},
+    {"get", "TARGET/NAME [FILE|-]", 1, 2, command_get},
+    {"ls", "TARGET[/PREFIX]", 1, 1, command_ls},
+    {"rm", "TARGET/NAME...", 1, INT_MAX, command_rm},
+    {"stat", "[--check] TARGET/NAME", 1, 1, command_stat},
+    {"info", "TARGET", 1, 1, command_info},
+    {NULL, NULL, 0, 0, NULL},
+};
+
+static volatile sig_atomic_t got_signal;
+
+static void on_signal(int number)
+{
+    got_signal = number;
+    link_interrupt();
+}
+
+/* Without SA_RESTART: what waits shall be woken. A second signal ends us at once. */
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
+    action.sa_handler = on_signal;
+    action.sa_flags = (int)SA_RESETHAND;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction before;
+
+        /* nohup, and shells that put us in the background, want them ignored. */
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            sigaction(numbers[i], &action, NULL);
+        }
+    }
+}
+
+int app_usage(struct app *app, const char *format, ...)
+{
+    struct outcome outcome;
+    char message[sizeof outcome.message];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    outcome_set(&outcome, EXIT_USAGE, "usage", "%s", message);
+    report_failure(&app->report, NULL, &outcome);
+    return EXIT_USAGE;
+}
+
+static int run(struct app *app)
+{
+    const struct options *options = &app->options;
+
+    app->report.command = options->command->name;
+    app->report.json = options->json;
+    app->report.quiet = options->quiet;
+    catch_signals();
+    if (!options->quiet && !options->no_progress) {
+        progress_begin();
+    }
+    return options->command->run(app);
+}
+
+/* What was printed must have arrived, too. */
+static int end(int code)
+{
+    if (got_signal != 0) {
+        return 128 + got_signal;
+    }
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
+        fprintf(stderr, "dory: standard output: %s\n", strerror(errno));
+        return EXIT_LOCAL;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct app app = {.report = {.command = ""}};
+    char error[512];
+
+    switch (options_parse(&app.options, argc, argv, commands, error, sizeof error)) {
+    case OPTIONS_HELP:
+        options_help();
+        return end(EXIT_DONE);
+    case OPTIONS_VERSION:
+        puts("dory " DORY_VERSION);
+        return end(EXIT_DONE);
+    case OPTIONS_WRONG:
+        fprintf(stderr, "dory: %s\nTry 'dory --help'.\n", error);
+        return EXIT_USAGE;
+    case OPTIONS_RUN:
+        break;
+    }
+    return end(run(&app));
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Understanding the command line. */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+#define MAX_TIMEOUT_S 86400.0
+#define MAX_RETRIES 1000000L
+
+/* Options without a letter. */
+enum { OPTION_JSON = 256, OPTION_NO_PROGRESS, OPTION_TIMEOUT, OPTION_RETRIES, OPTION_NO_REPLY, OPTION_CHECK };
+
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"retries", required_argument, NULL, OPTION_RETRIES},
+    {"recursive", no_argument, NULL, 'r'},
+    {"no-reply", no_argument, NULL, OPTION_NO_REPLY},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {NULL, 0, NULL, 0},
+};
+
+void options_help(void)
+{
+    fputs("usage: dory COMMAND [OPTION]... WORD...\n"
+          "\n"
+          "  dory put [-r] FILE... TARGET      send files; -r: folders, too\n"
+          "  dory get TARGET/NAME [FILE|-]     fetch a file; -: to standard output\n"
+          "  dory ls TARGET[/PREFIX]           list files: size and name\n"
+          "  dory rm TARGET/NAME...            delete files\n"
+          "  dory stat [--check] TARGET/NAME   tell size, version and CRC-32 of a file\n"
+          "  dory info TARGET                  tell what the server is, and its limits\n"
+          "\n"
+          "TARGET is HOST[:PORT][/NAME]: port 9002 unless given, IPv6 in [brackets].\n"
+          "What is put to TARGET, or to a NAME that ends in /, keeps its own name.\n"
+          "\n"
+          "  -q, --quiet    tell nothing but failures   --json         tell it as JSON\n"
+          "  --timeout S    give up after S seconds     --no-progress  draw nothing\n"
+          "                 without progress (30)       --no-reply     put: for servers\n"
+          "  --retries N    tries after a failure (5)                  that never answer\n"
+          "  -h, --help     show this                   --version      show the version\n"
+          "\n"
+          "Example: dory put build/app.bin board.local:9002/app.bin\n"
+          "Exit: 0 done, 1 refused, 2 usage, 3 no connection, 4 timeout, 5 local file,\n"
+          "6 what arrived is not what was sent.\n",
+          stdout);
+}
+
+static bool parse_timeout(struct options *options, const char *text, char *error, size_t error_len)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= MAX_TIMEOUT_S)) {
+        snprintf(error, error_len, "--timeout '%s' must be a number of seconds, 0.001 to 86400", text);
+        return false;
+    }
+    options->timeout_ms = (uint32_t)(seconds * 1000);
+    return true;
+}
+
+static bool parse_retries(struct options *options, const char *text, char *error, size_t error_len)
+{
+    char *end;
+    long retries = strtol(text, &end, 10);
+
+    if (end == text || *end != '\0' || retries < 0 || retries > MAX_RETRIES) {
+        snprintf(error, error_len, "--retries '%s' must be a whole number, 0 to 1000000", text);
+        return false;
+    }
+    options->retries = (uint32_t)retries;
+    return true;
+}
+
+/* Takes one option. Returns OPTIONS_RUN to go on. */
+static enum options_result on_option(struct options *options, int option, char **argv, char *error, size_t error_len)
+{
+    switch (option) {
+    case 'h':
+        return OPTIONS_HELP;
+    case 'V':
+        return OPTIONS_VERSION;
+    case 'q':
+        options->quiet = true;
+        break;
+    case 'r':
+        options->recursive = true;
+        break;
+    case OPTION_JSON:
+        options->json = true;
+        break;
+    case OPTION_NO_PROGRESS:
+        options->no_progress = true;
+        break;
+    case OPTION_NO_REPLY:
+        options->no_reply = true;
+        break;
+    case OPTION_CHECK:
+        options->check = true;
+        break;
+    case OPTION_TIMEOUT:
+        return parse_timeout(options, optarg, error, error_len) ? OPTIONS_RUN : OPTIONS_WRONG;
+    case OPTION_RETRIES:
+        return parse_retries(options, optarg, error, error_len) ? OPTIONS_RUN : OPTIONS_WRONG;
+    case ':':
+        snprintf(error, error_len, "%s needs a value", argv[optind - 1]);
+        return OPTIONS_WRONG;
+    case '?':
+        if (optopt > 0 && optopt < 256) {
+            snprintf(error, error_len, "there is no option -%c", optopt);
+        } else {
+            snprintf(error, error_len, "%s is no option of dory", argv[optind - 1]);
+        }
+        return OPTIONS_WRONG;
+    default: /* what getopt_long() returns is an int, so no enum can be complete */
+        break;
+    }
+    return OPTIONS_RUN;
+}
+
+static bool find_command(struct options *options, const char *word, const struct command *commands)
+{
+    for (; commands->name != NULL; commands++) {
+        if (strcmp(commands->name, word) == 0) {
+            options->command = commands;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An option that another command has says nothing here. */
+static const char *misplaced(const struct options *options)
+{
+    bool put = strcmp(options->command->name, "put") == 0;
+
+    if (options->recursive && !put) {
+        return "-r";
+    }
+    if (options->no_reply && !put) {
+        return "--no-reply";
+    }
+    return options->check && strcmp(options->command->name, "stat") != 0 ? "--check" : NULL;
+}
+
+static bool check_words(const struct options *options, char *error, size_t error_len)
+{
+    const struct command *command = options->command;
+    const char *wrong = misplaced(options);
+
+    if (wrong != NULL) {
+        snprintf(error, error_len, "%s is no option of '%s'", wrong, command->name);
+    } else if (options->word_count < command->min_words) {
+        snprintf(error, error_len, "a word is missing: dory %s %s", command->name, command->usage);
+    } else if (options->word_count > command->max_words) {
+        snprintf(error, error_len, "'%s' is one word too many: dory %s %s", options->words[command->max_words],
+                 command->name, command->usage);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+enum options_result options_parse(struct options *options, int argc, char **argv, const struct command *commands,
+                                  char *error, size_t error_len)
+{
+    int option;
+
+    *options = (struct options){.timeout_ms = 30000, .retries = 5};
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":hVqr", long_options, NULL)) != -1) {
+        enum options_result result = on_option(options, option, argv, error, error_len);
+
+        if (result != OPTIONS_RUN) {
+            return result;
+        }
+    }
+    if (optind == argc) {
+        snprintf(error, error_len, "a command is missing: put, get, ls, rm, stat or info");
+        return OPTIONS_WRONG;
+    }
+    if (!find_command(options, argv[optind], commands)) {
+        snprintf(error, error_len, "'%s' is no command: put, get, ls, rm, stat or info", argv[optind]);
+        return OPTIONS_WRONG;
+    }
+    options->words = argv + optind + 1;
+    options->word_count = argc - optind - 1;
+    return check_words(options, error, error_len) ? OPTIONS_RUN : OPTIONS_WRONG;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line, as it was understood. */
+#ifndef DORY_APP_OPTIONS_H
+#define DORY_APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct app;
+
+/* One command of dory: its word, what it needs, what it does. */
+struct command {
+    const char *name;
+    const char *usage; /* the words behind it */
+    int min_words;
+    int max_words;
+    int (*run)(struct app *app); /* returns the exit code */
+};
+
+struct options {
+    const struct command *command;
+    char **words; /* of the command: files and targets */
+    int word_count;
+    uint32_t timeout_ms;
+    uint32_t retries;
+    bool quiet;
+    bool json;
+    bool no_progress;
+    bool recursive; /* put */
+    bool no_reply;  /* put */
+    bool check;     /* stat */
+};
+
+/* What options_parse() leaves to do. */
+enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
+
+/* Understands the command line; `commands` ends with a row without a name. OPTIONS_WRONG: a sentence that names the
+ * wrong word is in `error`. Sets options->json even then, when it was asked for before the wrong word. */
+enum options_result options_parse(struct options *options, int argc, char **argv, const struct command *commands,
+                                  char *error, size_t error_len);
+
+/* Prints the help. */
+void options_help(void);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The job: what a session holds of the store, for the request in hand. */
+#include "operation.h"
+
+void dory_job_begin(struct dory_session *session, enum dory_holding holds, uint64_t end)
+{
+    session->holds = (uint8_t)holds;
+    session->crc32 = 0;
+    session->job.off = 0;
+    session->job.end = end;
+}
+
+int dory_job_open(struct dory_session *session)
+{
+    const struct dory_server *server = session->server;
+    struct dory_file *file = &session->job.file;
+    int result = server->store->open(server->store_ctx, dory_session_name(session), file);
+
+    if (result == DORY_OK) {
+        dory_job_begin(session, HOLDS_FILE, file->size);
+    }
+    return result;
+}
+
+int32_t dory_job_read(struct dory_session *session, uint8_t *dst, size_t len)
+{
+    const struct dory_server *server = session->server;
+    struct dory_job *job = &session->job;
+    uint64_t left = job->end - job->off;
+
+    if (len > left) {
+        len = (size_t)left;
+    }
+    if (session->holds == HOLDS_WRITER) {
+        return server->store->reread(server->store_ctx, job->writer, job->off, dst, len);
+    }
+    return server->store->read(server->store_ctx, &job->file, job->off, dst, len);
+}
+
+int dory_job_check_slice(struct dory_session *session)
+{
+    struct dory_job *job = &session->job;
+    size_t size;
+    uint8_t *area = dory_session_area(session, &size);
+
+    for (uint32_t done = 0; job->off < job->end; ) {
+        int32_t got;
+
+        if (done >= DORY_SLICE) {
+            return DORY_MORE;
+        }
+        got = dory_job_read(session, area, size);
+        if (got <= 0) {
+            session->store_waits = got == 0;
+            return got < 0 ? (int)got : DORY_MORE;
+        }
+        session->crc32 = session->server->crc32(session->crc32, area, (size_t)got);
+        job->off += (uint32_t)got;
+        done += (uint32_t)got;
+    }
+    return DORY_OK;
+}
+
+struct dory_writer *dory_job_release(struct dory_session *session)
+{
+    struct dory_writer *writer = session->job.writer;
+
+    session->holds = HOLDS_NOTHING;
+    writer->session = NULL;
+    return writer;
+}
+
+void dory_job_abort(struct dory_session *session, bool keep)
+{
+    const struct dory_server *server = session->server;
+
+    server->store->abort(server->store_ctx, dory_job_release(session), keep);
+}
+
+void dory_job_stop(struct dory_session *session)
+{
+    const struct dory_server *server = session->server;
+
+    switch ((enum dory_holding)session->holds) {
+    case HOLDS_NOTHING:
+        break;
+    case HOLDS_FILE:
+        server->store->close(server->store_ctx, &session->job.file);
+        break;
+    case HOLDS_WRITER:
+        dory_job_abort(session, true);
+        break;
+    case HOLDS_LISTING:
+        server->store->end_list(server->store_ctx, &session->job.listing);
+        break;
+    }
+    session->holds = HOLDS_NOTHING;
+}
