@@ -46,45 +46,50 @@ static bool get_digits(const struct dory_text *text, size_t base, uint64_t *valu
     return true;
 }
 
+/* Gives digits to a member. Returns whether they are as many, and in the range, that the field asks for. */
+static bool get_number(const struct dory_text *digits, enum dory_field_type type, void *member)
+{
+    uint64_t number;
+    bool valid = get_digits(digits, type == DORY_FIELD_NUMBER ? 10 : 16, &number);
+
+    if (type == DORY_FIELD_CRC32) {
+        if (!valid || digits->len != CRC32_DIGITS) {
+            return false;
+        }
+        *(uint32_t *)member = (uint32_t)number;
+        return true;
+    }
+    if (type == DORY_FIELD_VERSION) {
+        if (!valid || digits->len != DORY_VERSION_DIGITS) {
+            number = 0;
+        }
+    } else if (!valid || digits->len > MAX_DIGITS || number > DORY_MAX_NUMBER) {
+        return false;
+    }
+    *(uint64_t *)member = number;
+    return true;
+}
+
 /* Gives a known key's value to its member. Returns whether it has the type that the field asks for. */
 static bool get_value(char *text, const jsmntok_t *token, const struct dory_field *field, void *into)
 {
     enum dory_field_type type = (enum dory_field_type)field->type;
     void *member = (uint8_t *)into + field->at;
     struct dory_text value;
-    uint64_t number;
 
     if (token->type != (type < DORY_FIELD_TEXT ? JSMN_PRIMITIVE : JSMN_STRING)) {
         return false;
     }
     unescape(text, token, &value);
-    switch (type) {
-    case DORY_FIELD_TEXT:
+    if (type == DORY_FIELD_TEXT) {
         *(struct dory_text *)member = value;
         return true;
-    case DORY_FIELD_BOOL:
+    }
+    if (type == DORY_FIELD_BOOL) {
         *(bool *)member = *value.ptr == 't';
         return *value.ptr == 't' || *value.ptr == 'f';
-    case DORY_FIELD_NUMBER:
-        if (value.len > MAX_DIGITS || !get_digits(&value, 10, &number) || number > DORY_MAX_NUMBER) {
-            return false;
-        }
-        *(uint64_t *)member = number;
-        return true;
-    case DORY_FIELD_CRC32:
-        if (value.len != CRC32_DIGITS || !get_digits(&value, 16, &number)) {
-            return false;
-        }
-        *(uint32_t *)member = (uint32_t)number;
-        return true;
-    case DORY_FIELD_VERSION:
-        if (value.len != DORY_VERSION_DIGITS || !get_digits(&value, 16, &number)) {
-            number = 0;
-        }
-        *(uint64_t *)member = number;
-        break;
     }
-    return true;
+    return get_number(&value, type, member);
 }
 
 bool dory_text_is(const struct dory_text *text, const char *word)

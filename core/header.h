@@ -101,7 +101,7 @@ void dory_header_begin(struct dory_encoder *encoder, void *buf, size_t size);
 void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t value);
 void dory_header_text(struct dory_encoder *encoder, const char *key, const char *text, size_t len);
 void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32);
-void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version); 
+void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version);
 void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value);
 
 /* Ends the header and fills in the prefix. Returns the bytes of the message

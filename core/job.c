@@ -42,8 +42,9 @@ int dory_job_check_slice(struct dory_session *session)
     struct dory_job *job = &session->job;
     size_t size;
     uint8_t *area = dory_session_area(session, &size);
+    uint32_t done = 0;
 
-    for (uint32_t done = 0; job->off < job->end; ) {
+    while (job->off < job->end) {
         int32_t got;
 
         if (done >= DORY_SLICE) {

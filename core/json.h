@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 0 to 9, a to f. */
+/* 0 to 9, then a to f: a digit's place is its value. */
 extern const char dory_hex_digits[17];
 
 /*

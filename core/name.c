@@ -20,24 +20,25 @@ bool dory_name_check(const char *name, size_t len, size_t max_len)
 {
     size_t start = 0;
     size_t at = 0;
+    size_t step;
 
-    if (len == 0 || len > max_len) {
+    if (len > max_len) {
         return false;
     }
-    while (at < len) {
-        unsigned char c = (unsigned char)name[at];
-        size_t step = dory_utf8_length(name + at, len - at);
-
-        if (step == 0 || c < 0x20 || c == 0x7f || c == '\\') {
-            return false;
-        }
-        if (c == '/') {
+    for (;;) {
+        if (at == len || name[at] == '/') {
             if (!component_ok(name + start, at - start)) {
                 return false;
             }
             start = at + 1;
         }
+        if (at == len) {
+            return true;
+        }
+        step = dory_utf8_length(name + at, len - at);
+        if (step == 0 || (unsigned char)name[at] < 0x20 || name[at] == 0x7f || name[at] == '\\') {
+            return false;
+        }
         at += step;
     }
-    return component_ok(name + start, len - start);
 }

@@ -2,19 +2,6 @@
 /* `get`: a file, or a stretch of it, in the version that was opened. */
 #include "operation.h"
 
-/* When all data have left, their CRC-32 follows if it was asked for. */
-static void end_data(struct dory_session *session)
-{
-    if (session->job.off < session->job.end) {
-        return;
-    }
-    if (session->check) {
-        dory_session_enter(session, STATE_WORK);
-    } else {
-        dory_session_answered(session);
-    }
-}
-
 int dory_get_start(struct dory_session *session)
 {
     const struct dory_request *request = &session->request;
@@ -36,8 +23,7 @@ int dory_get_start(struct dory_session *session)
     }
     dory_answer(session, session->check ? DORY_MORE : DORY_OK, TELL_FILESIZE | TELL_OFFSET | TELL_VERSION,
                 job->end - job->off);
-    dory_session_enter(session, STATE_SEND);
-    end_data(session);
+    dory_session_enter(session, job->off < job->end ? STATE_SEND : STATE_WORK);
     return DORY_MORE;
 }
 
@@ -47,10 +33,16 @@ void dory_get_sent(struct dory_session *session, const uint8_t *data, size_t len
         session->crc32 = session->server->crc32(session->crc32, data, len);
     }
     session->job.off += len;
-    end_data(session);
+    if (session->job.off == session->job.end) {
+        dory_session_enter(session, STATE_WORK);
+    }
 }
 
+/* All has left; on demand its CRC-32 follows. */
 int dory_get_work(struct dory_session *session)
 {
-    return dory_answer_last(session, DORY_OK, TELL_CRC32);
+    if (session->check) {
+        dory_answer(session, DORY_OK, TELL_CRC32, 0);
+    }
+    return DORY_ANSWERED;
 }

@@ -73,8 +73,5 @@ int dory_list_work(struct dory_session *session)
         memmove(area + session->out_len, lines, len);
         session->out_len = (uint16_t)(session->out_len + len);
     }
-    if (last) {
-        dory_session_answered(session);
-    }
-    return DORY_MORE;
+    return last ? DORY_ANSWERED : DORY_MORE;
 }

@@ -15,7 +15,7 @@ static bool take_over(struct dory_session *session, const struct dory_put *put)
         other->crc32 != put->crc32) {
         return false;
     }
-    dory_session_lose_put(other->session);
+    dory_session_give_up(other->session, STATE_RESET);
     return true;
 }
 
@@ -29,7 +29,6 @@ static int begin(struct dory_session *session, struct dory_writer **writer)
     put->name = dory_session_name(session);
     put->has_crc32 = DORY_HAS(session, FIELD_CRC32);
     result = server->store->put(server->store_ctx, put, writer);
-
     if (result == DORY_BUSY && take_over(session, put)) {
         result = server->store->put(server->store_ctx, put, writer);
     }

@@ -10,16 +10,14 @@ static int answer(struct dory_session *session, enum dory_status status)
     unsigned what = 0;
 
     if (status == DORY_OK) {
-        what = TELL_FILESIZE | TELL_VERSION;
-    }
-    if (session->check && status == DORY_OK) {
-        what |= TELL_CRC32;
+        what = session->check ? TELL_FILESIZE | TELL_VERSION | TELL_CRC32 : TELL_FILESIZE | TELL_VERSION;
     }
     if (partial > 0) {
         session->job.end = partial;
         what |= TELL_PARTIAL;
     }
-    return dory_answer_last(session, status, what);
+    dory_answer(session, status, what, 0);
+    return DORY_ANSWERED;
 }
 
 int dory_stat_start(struct dory_session *session)

@@ -4,10 +4,10 @@
  * core: one file for each operation, all of one shape, found through the table
  * in server.c.
  *
- * An operation is entered with start(). It returns its final status at once, or
- * DORY_MORE after it has put the session in the state in which it goes on:
- * STATE_WORK (work() is called slice by slice), STATE_BODY (only `put`) or
- * STATE_SEND (only `get`).
+ * An operation is entered with start(). It returns its final status, or
+ * DORY_ANSWERED when it has given its last answer itself, or DORY_MORE when it
+ * goes on: in STATE_WORK (work() is called slice by slice, and returns the same),
+ * in STATE_BODY (only `put`) or in STATE_SEND (only `get`), which end in STATE_WORK.
  */
 #ifndef DORY_OPERATION_H
 #define DORY_OPERATION_H
@@ -33,7 +33,7 @@ enum dory_state {
  * {"filename":"","filesize":9007199254740991} and a newline. */
 #define DORY_LONGEST_LINE(max_name) (2U * (max_name) + 44U)
 
-/* The fields of a request: bits of struct dory_request.found. */
+/* The fields of a request: bits of struct dory_session.found. */
 enum dory_request_field {
     FIELD_CMD,
     FIELD_ID,
@@ -50,26 +50,32 @@ enum dory_request_field {
     FIELD_COUNT
 };
 
-#define DORY_HAS(session, field) (((session)->request.found.present >> (field)&1U) != 0)
+#define DORY_HAS(session, field) (((session)->found.present >> (field)&1U) != 0)
+
+/* What an operation returns, besides enum dory_status, when nothing is left to be done for the request. */
+#define DORY_ANSWERED (DORY_MORE + 1)
 
 /* What is special about an operation. */
 enum dory_trait {
-    NAMES_FILE = 1,      /* `filename` is required, and checked */
-    ACTS_WITHOUT_ID = 2, /* else a request without id is skipped */
-    OVERLAPS_COMMITS = 4 /* may start while earlier puts of the session are being synced */
+    NAMES_FILE = 1,       /* `filename` is required, and checked */
+    ACTS_WITHOUT_ID = 2,  /* else a request without id is skipped */
+    OVERLAPS_COMMITS = 4, /* may start while earlier puts of the session are being synced */
+    NAMES_PREFIX = 8,     /* `prefix` is kept as the name */
+    TAKES_FILE = 16       /* the body is `filesize` bytes, which are required; with `resume` none at first */
 };
 
 struct dory_operation {
     char cmd[7];
     uint8_t traits; /* enum dory_trait, or'ed */
     int (*start)(struct dory_session *session);
-    int (*work)(struct dory_session *session); /* DORY_MORE, or the final status */
+    int (*work)(struct dory_session *session); /* NULL when start() is all */
 };
 
 int dory_delete_start(struct dory_session *session);
 int dory_get_start(struct dory_session *session);
 int dory_get_work(struct dory_session *session);
 int dory_info_start(struct dory_session *session);
+void dory_info_tell(const struct dory_session *session, struct dory_encoder *encoder);
 int dory_list_start(struct dory_session *session);
 int dory_list_work(struct dory_session *session);
 int dory_put_start(struct dory_session *session);
@@ -100,24 +106,15 @@ enum dory_tell {
     TELL_VERSION = 4,
     TELL_CRC32 = 8,
     TELL_PREFIX_CRC32 = 16,
-    TELL_PARTIAL = 32 /* the job's `end` */
+    TELL_PARTIAL = 32, /* the job's `end` */
+    TELL_INFO = 64     /* see op_info.c */
 };
 
 /* Makes an answer that tells `what` (enum dory_tell, or'ed) the session's output. */
 void dory_answer(struct dory_session *session, enum dory_status status, unsigned what, uint64_t data_size);
 
-/* The same for the final answer, without data. Ends the request and returns DORY_MORE. */
-int dory_answer_last(struct dory_session *session, enum dory_status status, unsigned what);
-
-/* The same in two steps, between which the operation adds fields of its own. */
-void dory_answer_begin(struct dory_session *session, struct dory_encoder *encoder, enum dory_status status);
-void dory_answer_end(struct dory_session *session, struct dory_encoder *encoder, uint64_t data_size);
-
-/* Ends the request: its last answer has been given. */
-void dory_session_answered(struct dory_session *session);
-
-/* Takes a put away from a session whose peer has come back on another connection: what is stored becomes a partial. */
-void dory_session_lose_put(struct dory_session *session);
+/* Gives the connection up: STATE_RESET at once, STATE_CLOSE after what is to be sent. A put leaves a partial. */
+void dory_session_give_up(struct dory_session *session, enum dory_state state);
 
 /* Hands a writer whose change is complete to the commit queue, or ends it at once. Returns as an operation's start(). */
 int dory_session_commit(struct dory_session *session, struct dory_writer *writer);

@@ -10,7 +10,7 @@
  * before them.
  *
  * Answers come in the order of the requests because a change that waits for the disk stands in `commits`, and every
- * other answer waits until that queue is empty (on_start, on_finish).
+ * other answer waits until that queue is empty (on_turn, on_finish).
  *
  * A fault found while a body is still to come ends in STATE_FINISH, then STATE_SKIP: the stream stays in step.
  */
@@ -23,13 +23,13 @@
 
 static const struct dory_operation operations[] = {
     {.cmd = "put",
-     .traits = NAMES_FILE | ACTS_WITHOUT_ID | OVERLAPS_COMMITS,
+     .traits = NAMES_FILE | TAKES_FILE | ACTS_WITHOUT_ID | OVERLAPS_COMMITS,
      .start = dory_put_start,
      .work = dory_put_work},
     {.cmd = "get", .traits = NAMES_FILE, .start = dory_get_start, .work = dory_get_work},
     {.cmd = "info", .start = dory_info_start},
     {.cmd = "stat", .traits = NAMES_FILE, .start = dory_stat_start, .work = dory_stat_work},
-    {.cmd = "list", .start = dory_list_start, .work = dory_list_work},
+    {.cmd = "list", .traits = NAMES_PREFIX, .start = dory_list_start, .work = dory_list_work},
     {.cmd = "delete", .traits = NAMES_FILE, .start = dory_delete_start},
     {.cmd = "run", .start = dory_unsupported_start},
     {.cmd = "boot", .start = dory_unsupported_start},
@@ -54,19 +54,16 @@ static const struct dory_field request_fields[FIELD_COUNT] = {
 
 /* What answers may tell besides, in the order of enum dory_tell. */
 static const struct dory_field told_fields[] = {
-    {"filesize", DORY_FIELD_NUMBER, AT(job.file.size)},
-    {"offset", DORY_FIELD_NUMBER, AT(job.off)},
-    {"version", DORY_FIELD_VERSION, AT(job.file.version)},
-    {"crc32", DORY_FIELD_CRC32, AT(crc32)},
-    {"prefix_crc32", DORY_FIELD_CRC32, AT(crc32)},
-    {"partial", DORY_FIELD_NUMBER, AT(job.end)},
+    {"filesize", DORY_FIELD_NUMBER, AT(job.file.size)},    {"offset", DORY_FIELD_NUMBER, AT(job.off)},
+    {"version", DORY_FIELD_VERSION, AT(job.file.version)}, {"crc32", DORY_FIELD_CRC32, AT(crc32)},
+    {"prefix_crc32", DORY_FIELD_CRC32, AT(crc32)},         {"partial", DORY_FIELD_NUMBER, AT(job.end)},
 };
 
 #define BIT(field) (UINT32_C(1) << (field))
 
 /* Of these a wrong value leaves the stream out of step. */
-#define FATAL_WHEN_WRONG                                                                                               \
-    (BIT(FIELD_CMD) | BIT(FIELD_ID) | BIT(FIELD_FILENAME) | BIT(FIELD_FILESIZE) | BIT(FIELD_DATA_SIZE) |               \
+#define FATAL_WHEN_WRONG \
+    (BIT(FIELD_CMD) | BIT(FIELD_ID) | BIT(FIELD_FILENAME) | BIT(FIELD_FILESIZE) | BIT(FIELD_DATA_SIZE) | \
      BIT(FIELD_RESUME))
 
 static uint32_t now(const struct dory_session *session)
@@ -122,38 +119,6 @@ static bool output_in_buf(const struct dory_session *session)
     return session->out_in_buf && session->out_len > 0;
 }
 
-/* `id` may be NULL: none. */
-static void begin_answer(struct dory_encoder *encoder, uint8_t *buf, size_t size, const uint64_t *id,
-                         enum dory_status status)
-{
-    const char *name = dory_status_name(status);
-
-    dory_header_begin(encoder, buf, size);
-    if (id != NULL) {
-        dory_header_number(encoder, "id", *id);
-    }
-    dory_header_text(encoder, "status", name, strlen(name));
-}
-
-static size_t end_answer(struct dory_encoder *encoder, uint64_t data_size)
-{
-    dory_header_number(encoder, "data_size", data_size);
-    return dory_header_end(encoder);
-}
-
-static size_t encode_short(uint8_t *buf, const uint64_t *id, enum dory_status status)
-{
-    struct dory_encoder encoder;
-
-    begin_answer(&encoder, buf, DORY_SHORT_ANSWER, id, status);
-    return end_answer(&encoder, 0);
-}
-
-static void put_short(struct dory_session *session, const uint64_t *id, enum dory_status status)
-{
-    put_output(session, session->answer, encode_short(session->answer, id, status));
-}
-
 static void tell(const struct dory_session *session, struct dory_encoder *encoder, const struct dory_field *field)
 {
     const void *member = (const uint8_t *)session + field->at;
@@ -167,44 +132,49 @@ static void tell(const struct dory_session *session, struct dory_encoder *encode
     }
 }
 
-void dory_answer_begin(struct dory_session *session, struct dory_encoder *encoder, enum dory_status status)
+/* Writes an answer that tells `what` of the session (enum dory_tell) to `buf`, which has room for it. `id` may be NULL:
+ * none. Returns its length. */
+static size_t encode(const struct dory_session *session, uint8_t *buf, const uint64_t *id, int status, unsigned what,
+                     uint64_t data_size)
 {
-    size_t size;
-    uint8_t *area = dory_session_area(session, &size);
-
-    begin_answer(encoder, area, size, &session->request.id, status);
-}
-
-void dory_answer_end(struct dory_session *session, struct dory_encoder *encoder, uint64_t data_size)
-{
-    put_output(session, encoder->buf, end_answer(encoder, data_size));
-}
-
-void dory_answer(struct dory_session *session, enum dory_status status, unsigned what, uint64_t data_size)
-{
+    const char *name = dory_status_name((enum dory_status)status);
     struct dory_encoder encoder;
 
-    dory_answer_begin(session, &encoder, status);
-    for (const struct dory_field *field = told_fields; what != 0; field++) {
+    dory_header_begin(&encoder, buf, what == 0 ? DORY_SHORT_ANSWER : DORY_LONG_ANSWER);
+    if (id != NULL) {
+        dory_header_number(&encoder, "id", *id);
+    }
+    dory_header_text(&encoder, "status", name, strlen(name));
+    if ((what & TELL_INFO) != 0) {
+        dory_info_tell(session, &encoder);
+    }
+    for (const struct dory_field *field = told_fields; field < told_fields + sizeof told_fields / sizeof told_fields[0];
+         field++) {
         if ((what & 1U) != 0) {
             tell(session, &encoder, field);
         }
         what >>= 1;
     }
-    dory_answer_end(session, &encoder, data_size);
+    dory_header_number(&encoder, "data_size", data_size);
+    return dory_header_end(&encoder);
 }
 
-int dory_answer_last(struct dory_session *session, enum dory_status status, unsigned what)
+static void put_short(struct dory_session *session, const uint64_t *id, int status)
 {
-    dory_answer(session, status, what, 0);
-    dory_session_answered(session);
-    return DORY_MORE;
+    put_output(session, session->answer, encode(session, session->answer, id, status, 0, 0));
+}
+
+void dory_answer(struct dory_session *session, enum dory_status status, unsigned what, uint64_t data_size)
+{
+    size_t size;
+    uint8_t *area = dory_session_area(session, &size);
+
+    put_output(session, area, encode(session, area, &session->request.id, status, what, data_size));
 }
 
 /* --- the end of requests --- */
 
-/* Gives the connection up, at once or after what is to be sent. */
-static void give_up(struct dory_session *session, enum dory_state state)
+void dory_session_give_up(struct dory_session *session, enum dory_state state)
 {
     dory_job_stop(session);
     dory_session_enter(session, state);
@@ -217,35 +187,42 @@ static void finish(struct dory_session *session, int status)
     dory_session_enter(session, STATE_FINISH);
 }
 
-/* Goes on after a step of an operation, which came to its final status, or to DORY_MORE, or waits for the store. */
+/* Ends the request: its last answer has been given. */
+static void end_request(struct dory_session *session)
+{
+    enum dory_state next = STATE_HEADER;
+
+    dory_frame_reset(&session->frame);
+    if (session->body_left > 0) {
+        next = STATE_SKIP;
+    }
+    if (session->closing || (session->body_left > DORY_MAX_SKIP && DORY_HAS(session, FIELD_ID))) {
+        next = STATE_CLOSE;
+    }
+    session->operation = NULL;
+    dory_session_give_up(session, next);
+}
+
+/* Goes on after a step of an operation. */
 static void go_on(struct dory_session *session, int result)
 {
-    if (result == DORY_CONTINUE) {
+    if (result == DORY_ANSWERED) {
+        end_request(session);
+    } else if (result == DORY_CONTINUE) {
         session->store_waits = true;
     } else if (result != DORY_MORE) {
         finish(session, result);
     }
 }
 
-void dory_session_answered(struct dory_session *session)
-{
-    dory_job_stop(session);
-    session->operation = NULL;
-    if (session->closing || (session->body_left > DORY_MAX_SKIP && DORY_HAS(session, FIELD_ID))) {
-        dory_session_enter(session, STATE_CLOSE);
-    } else if (session->body_left > 0) {
-        dory_session_enter(session, STATE_SKIP);
-    } else {
-        dory_frame_reset(&session->frame);
-        dory_session_enter(session, STATE_HEADER);
-    }
-}
-
-static void refused(const struct dory_session *session, const char *name, enum dory_status status)
+/* Tells how a request ended: the peer, or, when it has given no id, the application. */
+static void report(struct dory_session *session, const uint64_t *id, const char *name, enum dory_status status)
 {
     const struct dory_server *server = session->server;
 
-    if (status < 0 && server->refused != NULL) {
+    if (id != NULL) {
+        put_short(session, id, status);
+    } else if (status < 0 && server->refused != NULL) {
         server->refused(server->refused_ctx, name, status);
     }
 }
@@ -257,12 +234,12 @@ static void on_finish(struct dory_session *session)
     if (session->commits != NULL || session->out_len > 0) {
         return;
     }
-    if (DORY_HAS(session, FIELD_ID) || session->fatal) {
-        put_short(session, session->fatal ? NULL : &session->request.id, status);
+    if (session->fatal) {
+        put_short(session, NULL, status);
     } else {
-        refused(session, dory_session_name(session), status);
+        report(session, DORY_HAS(session, FIELD_ID) ? &session->request.id : NULL, dory_session_name(session), status);
     }
-    dory_session_answered(session);
+    end_request(session);
 }
 
 /* --- changes on their way to the disk --- */
@@ -287,8 +264,7 @@ int dory_session_commit(struct dory_session *session, struct dory_writer *writer
     writer->id = session->request.id;
     writer->has_id = DORY_HAS(session, FIELD_ID);
     session->commit_count++;
-    dory_session_answered(session);
-    return DORY_MORE;
+    return DORY_ANSWERED;
 }
 
 /* Answers the oldest change when it is done. Returns whether it was. */
@@ -306,11 +282,7 @@ static bool end_commit(struct dory_session *session)
     }
     session->commits = next;
     session->commit_count--;
-    if (has_id) {
-        put_short(session, &id, (enum dory_status)result);
-    } else {
-        refused(session, "", (enum dory_status)result);
-    }
+    report(session, has_id ? &id : NULL, "", result);
     return true;
 }
 
@@ -322,31 +294,26 @@ static void on_commits(struct dory_session *session)
 
 /* --- requests --- */
 
-/* Keeps the prefix for `list` in the buffer. What cannot begin a name begins none: `/` stands for it. */
-static void keep_prefix(struct dory_session *session)
-{
-    const struct dory_text *prefix = &session->texts.prefix;
-
-    if (!DORY_HAS(session, FIELD_PREFIX)) {
-        return;
-    }
-    if (prefix->len > session->server->max_name || strlen(prefix->ptr) != prefix->len) {
-        memcpy(session->buf, "/", 2);
-    } else {
-        memmove(session->buf, prefix->ptr, prefix->len + 1);
-    }
-}
-
-/* Keeps the name in the buffer. Returns as judge(). */
-static int keep_name(struct dory_session *session)
+/* Judges the name or prefix of a request, and keeps it in the buffer. Returns as judge(). */
+static int judge_name(struct dory_session *session)
 {
     const struct dory_text *name = &session->texts.filename;
+    size_t max_len = session->server->max_name;
 
-    if (!DORY_HAS(session, FIELD_FILENAME)) {
-        return DORY_BAD_REQUEST;
-    }
-    if (!dory_name_check(name->ptr, name->len, session->server->max_name)) {
-        return DORY_BAD_NAME;
+    if ((session->operation->traits & NAMES_FILE) != 0) {
+        if (!DORY_HAS(session, FIELD_FILENAME)) {
+            return DORY_BAD_REQUEST;
+        }
+        if (!dory_name_check(name->ptr, name->len, max_len)) {
+            return DORY_BAD_NAME;
+        }
+    } else if ((session->operation->traits & NAMES_PREFIX) != 0 && DORY_HAS(session, FIELD_PREFIX)) {
+        name = &session->texts.prefix;
+        if (name->len > max_len || strlen(name->ptr) != name->len) {
+            return DORY_OK; /* no name begins so */
+        }
+    } else {
+        return DORY_MORE;
     }
     memmove(session->buf, name->ptr, name->len + 1);
     return DORY_MORE;
@@ -356,7 +323,6 @@ static int keep_name(struct dory_session *session)
 static int judge(struct dory_session *session)
 {
     const struct dory_operation *operation = session->operation;
-    const struct dory_request *request = &session->request;
 
     session->buf[0] = '\0';
     if (operation == NULL) {
@@ -365,15 +331,11 @@ static int judge(struct dory_session *session)
     if (!DORY_HAS(session, FIELD_ID) && (operation->traits & ACTS_WITHOUT_ID) == 0) {
         return DORY_OK;
     }
-    if (request->found.wrong != 0 ||
-        (request->put.resume && (!DORY_HAS(session, FIELD_ID) || !DORY_HAS(session, FIELD_CRC32)))) {
+    if (session->found.wrong != 0 ||
+        (session->request.put.resume && (!DORY_HAS(session, FIELD_ID) || !DORY_HAS(session, FIELD_CRC32)))) {
         return DORY_BAD_REQUEST;
     }
-    if ((operation->traits & NAMES_FILE) != 0) {
-        return keep_name(session);
-    }
-    keep_prefix(session);
-    return DORY_MORE;
+    return judge_name(session);
 }
 
 static const struct dory_operation *find_operation(const struct dory_text *cmd)
@@ -395,12 +357,12 @@ static int decode_request(struct dory_session *session)
     session->body_left = 0;
     session->check = false;
     if (dory_header_decode(session->buf, session->frame.header_len, &session->server->tokens, request_fields,
-                           FIELD_COUNT, session, &request->found) != DORY_OK ||
-        (request->found.wrong & FATAL_WHEN_WRONG) != 0 || !DORY_HAS(session, FIELD_CMD)) {
+                           FIELD_COUNT, session, &session->found) != DORY_OK ||
+        (session->found.wrong & FATAL_WHEN_WRONG) != 0 || !DORY_HAS(session, FIELD_CMD)) {
         return DORY_BAD_HEADER;
     }
     session->operation = find_operation(&session->texts.cmd);
-    if (session->operation == operations) {
+    if (session->operation != NULL && (session->operation->traits & TAKES_FILE) != 0) {
         if (!DORY_HAS(session, FIELD_FILESIZE)) {
             return DORY_BAD_HEADER;
         }
@@ -428,27 +390,24 @@ static void on_bad_header(struct dory_session *session)
     finish(session, DORY_BAD_HEADER);
 }
 
-/* Answers come in the order of requests. Only a put may start, and end, while earlier ones are still being synced. */
-static bool is_its_turn(const struct dory_session *session)
+/* Goes on with the request in hand when it is its turn: answers come in the order of requests, and only a put may start,
+ * and end, while earlier ones are still being synced. */
+static void on_turn(struct dory_session *session)
 {
-    if ((session->operation->traits & OVERLAPS_COMMITS) != 0 && !session->request.put.resume &&
-        session->commit_count < DORY_MAX_COMMITS) {
-        return true;
-    }
-    return session->commits == NULL && session->out_len == 0;
-}
+    const struct dory_operation *operation = session->operation;
+    bool overlaps = (operation->traits & OVERLAPS_COMMITS) != 0 && !session->request.put.resume &&
+                    session->commit_count < DORY_MAX_COMMITS;
 
-static void on_start(struct dory_session *session)
-{
-    if (is_its_turn(session)) {
-        go_on(session, session->operation->start(session));
+    if (overlaps || (session->commits == NULL && session->out_len == 0)) {
+        go_on(session, session->state == STATE_START ? operation->start(session) : operation->work(session));
     }
 }
 
-static void on_work(struct dory_session *session)
+/* After the last byte: a message that is not whole never will be. */
+static void on_end_of_input(struct dory_session *session)
 {
-    if (is_its_turn(session)) {
-        go_on(session, session->operation->work(session));
+    if (session->input_ended) {
+        dory_session_give_up(session, STATE_CLOSE);
     }
 }
 
@@ -463,18 +422,18 @@ static void advance(struct dory_session *session)
         before = session->state;
         switch ((enum dory_state)session->state) {
         case STATE_START:
-            on_start(session);
+        case STATE_WORK:
+            on_turn(session);
             break;
         case STATE_FINISH:
             on_finish(session);
             break;
-        case STATE_WORK:
-            on_work(session);
-            break;
         case STATE_HEADER:
         case STATE_BODY:
-        case STATE_SEND:
         case STATE_SKIP:
+            on_end_of_input(session);
+            break;
+        case STATE_SEND:
         case STATE_CLOSE:
         case STATE_RESET:
             break;
@@ -534,7 +493,7 @@ static size_t feed_body(struct dory_session *session, const uint8_t *data, size_
     if (wanted) {
         dory_session_enter(session, STATE_WORK);
     } else {
-        dory_session_answered(session);
+        end_request(session);
     }
     return (size_t)taken;
 }
@@ -574,21 +533,11 @@ size_t dory_session_feed(struct dory_session *session, const uint8_t *data, size
     return taken;
 }
 
-/* After the last byte: a message that is not whole never will be. */
-static void check_end_of_input(struct dory_session *session)
-{
-    bool partial_body = session->state == STATE_BODY || session->state == STATE_SKIP;
-
-    if (session->input_ended && (session->state == STATE_HEADER || partial_body)) {
-        give_up(session, STATE_CLOSE);
-    }
-}
-
 void dory_session_end_input(struct dory_session *session, uint32_t now_ms)
 {
     set_clock(session, now_ms);
     session->input_ended = true;
-    check_end_of_input(session);
+    advance(session);
 }
 
 /* --- output --- */
@@ -610,7 +559,7 @@ size_t dory_session_output(struct dory_session *session, uint8_t *scratch, size_
     len = dory_job_read(session, scratch, scratch_len);
     session->store_waits = len == 0;
     if (len < 0) {
-        give_up(session, STATE_RESET);
+        dory_session_give_up(session, STATE_RESET);
         return 0;
     }
     return (size_t)len;
@@ -630,7 +579,6 @@ void dory_session_sent(struct dory_session *session, const uint8_t *data, size_t
         dory_get_sent(session, data, len);
     }
     advance(session);
-    check_end_of_input(session);
 }
 
 /* --- time --- */
@@ -640,9 +588,15 @@ static uint32_t elapsed(const struct dory_session *session, uint32_t since_ms)
     return now(session) - since_ms;
 }
 
-/* For a peer, or for another writer. What is under way for the peer comes first. */
-static void check_waiting_time(struct dory_session *session, uint32_t limit_ms)
+/* While the peer, or another writer, is waited for. What is under way for the peer comes first. */
+static void check_waiting_time(struct dory_session *session)
 {
+    const struct dory_limits *limits = &session->server->limits;
+    uint32_t limit_ms = session->frame.have > 0 ? limits->header_ms : limits->idle_ms;
+
+    if (session->state == STATE_START) {
+        limit_ms = limits->busy_ms;
+    }
     if (session->out_len > 0 || session->commits != NULL) {
         session->since_ms = now(session);
     } else if (elapsed(session, session->since_ms) < limit_ms) {
@@ -684,7 +638,7 @@ static void check_body_time(struct dory_session *session)
         if (session->state == STATE_BODY) {
             finish(session, DORY_TIMEOUT);
         } else {
-            dory_session_answered(session);
+            end_request(session);
         }
     }
 }
@@ -696,20 +650,16 @@ static void check_output_time(struct dory_session *session)
     if (!pending) {
         session->out_ms = now(session);
     } else if (elapsed(session, session->out_ms) >= session->server->limits.output_ms) {
-        give_up(session, STATE_RESET);
+        dory_session_give_up(session, STATE_RESET);
     }
 }
 
 static void check_time(struct dory_session *session)
 {
-    const struct dory_limits *limits = &session->server->limits;
-
     switch ((enum dory_state)session->state) {
     case STATE_HEADER:
-        check_waiting_time(session, session->frame.have > 0 ? limits->header_ms : limits->idle_ms);
-        break;
     case STATE_START:
-        check_waiting_time(session, limits->busy_ms);
+        check_waiting_time(session);
         break;
     case STATE_BODY:
     case STATE_SKIP:
@@ -737,8 +687,7 @@ static void tell_more(struct dory_session *session, bool store_waited)
                DORY_HAS(session, FIELD_ID)) {
         id = &session->request.id;
     }
-    if (id != NULL && session->out_len == 0 &&
-        elapsed(session, session->more_ms) >= session->server->limits.more_ms) {
+    if (id != NULL && session->out_len == 0 && elapsed(session, session->more_ms) >= session->server->limits.more_ms) {
         put_short(session, id, DORY_MORE);
     }
 }
@@ -751,7 +700,6 @@ void dory_session_run(struct dory_session *session, uint32_t now_ms)
     check_time(session);
     session->store_waits = false;
     advance(session);
-    check_end_of_input(session);
     tell_more(session, store_waited);
 }
 
@@ -760,8 +708,8 @@ void dory_session_run(struct dory_session *session, uint32_t now_ms)
 unsigned dory_session_wants(const struct dory_session *session)
 {
     static const uint8_t of_state[] = {
-        [STATE_HEADER] = DORY_WANTS_INPUT, [STATE_BODY] = DORY_WANTS_INPUT,   [STATE_SKIP] = DORY_WANTS_INPUT,
-        [STATE_WORK] = DORY_WANTS_TURN,    [STATE_SEND] = DORY_WANTS_OUTPUT,  [STATE_CLOSE] = DORY_WANTS_CLOSE,
+        [STATE_HEADER] = DORY_WANTS_INPUT, [STATE_BODY] = DORY_WANTS_INPUT,  [STATE_SKIP] = DORY_WANTS_INPUT,
+        [STATE_WORK] = DORY_WANTS_TURN,    [STATE_SEND] = DORY_WANTS_OUTPUT, [STATE_CLOSE] = DORY_WANTS_CLOSE,
         [STATE_RESET] = DORY_WANTS_RESET,
     };
     unsigned wants = session->store_waits ? DORY_WANTS_STORE : of_state[session->state];
@@ -833,11 +781,6 @@ void dory_session_lend(struct dory_session *session, void *buf)
     session->buf = buf;
 }
 
-void dory_session_lose_put(struct dory_session *session)
-{
-    give_up(session, STATE_RESET);
-}
-
 void dory_session_end(struct dory_session *session)
 {
     const struct dory_server *server = session->server;
@@ -853,5 +796,5 @@ void dory_session_end(struct dory_session *session)
 
 size_t dory_server_busy(uint8_t *buf)
 {
-    return encode_short(buf, NULL, DORY_BUSY);
+    return encode(NULL, buf, NULL, DORY_BUSY, 0, 0);
 }

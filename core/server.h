@@ -10,6 +10,7 @@
  *    otherwise. Everything runs in one thread.
  *  - `now_ms` is any monotonic clock in milliseconds, modulo 2^32.
  *  - No piece of memory that is handed over is longer than INT32_MAX bytes.
+ *  - The bytes that one call hands over or has room for are at most INT32_MAX.
  *  - After each call ask dory_session_wants() what the session waits for.
  *  - A session needs a buffer of dory_session_buffer_size() bytes while it is
  *    not at rest. It is lent, so that thousands of idle connections can share
@@ -52,10 +53,10 @@ struct dory_limits {
 };
 
 /* The agreed values of struct dory_limits. */
-#define DORY_LIMITS                                                                                                    \
-    {                                                                                                                  \
-        .header_ms = 10000, .body_ms = 30000, .rate_ms = 30000, .min_rate = 256, .output_ms = 30000,                   \
-        .idle_ms = 120000, .evict_ms = 5000, .busy_ms = 10000, .more_ms = 5000                                         \
+#define DORY_LIMITS \
+    { \
+        .header_ms = 10000, .body_ms = 30000, .rate_ms = 30000, .min_rate = 256, .output_ms = 30000, \
+        .idle_ms = 120000, .evict_ms = 5000, .busy_ms = 10000, .more_ms = 5000 \
     }
 
 /* What all sessions share. The caller sets the members of the first part, then calls dory_server_begin(). The texts stay
@@ -89,8 +90,7 @@ struct dory_request {
     uint64_t offset;
     uint64_t length;
     uint64_t if_version;
-    struct dory_put put;      /* size, crc32 and resume; the rest is filled in by `put` */
-    struct dory_found found; /* a bit for each field of the request, see operation.h */
+    struct dory_put put; /* size, crc32 and resume; the rest is filled in by `put` */
 };
 
 /* What an operation works on: the bytes from `off` to `end` of something in the store. */
@@ -101,6 +101,7 @@ struct dory_job {
         struct dory_file file;       /* get, stat */
         struct dory_writer *writer;  /* put */
         struct dory_listing listing; /* list */
+        struct dory_room room;       /* info */
     };
 };
 
@@ -123,12 +124,13 @@ struct dory_session {
     bool out_in_buf;
     uint16_t out_len;
     uint32_t now_ms;
-    uint32_t since_ms;   /* when the present state began, or input last moved in it */
-    uint32_t out_ms;     /* when output last moved */
-    uint32_t more_ms;    /* when the peer last heard that its request is being worked on */
-    uint32_t rate_ms;    /* when the present stretch of the body began */
-    uint32_t rate_bytes; /* what has arrived in it */
-    uint32_t crc32;      /* of what has arrived, or of what the job has read */
+    uint32_t since_ms;       /* when the present state began, or input last moved in it */
+    uint32_t out_ms;         /* when output last moved */
+    uint32_t more_ms;        /* when the peer last heard that its request is being worked on */
+    uint32_t rate_ms;        /* when the present stretch of the body began */
+    uint32_t rate_bytes;     /* what has arrived in it */
+    uint32_t crc32;          /* of what has arrived, or of what the job has read */
+    struct dory_found found; /* a bit for each field of the request, see operation.h */
     struct dory_frame frame;
     uint64_t body_left; /* bytes of the body in hand that have not arrived */
     struct dory_request request;

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../core/name.h"
 #include "../../port/net.h"
 #include "app.h"
 #include "link.h"
@@ -256,12 +255,14 @@ int command_get(struct app *app)
     struct get get = {.app = app};
     struct target target;
     char error[512];
+    int code;
 
     if (!target_parse(&target, app->options.words[0], error, sizeof error)) {
         return app_usage(app, "%s", error);
     }
-    if (!dory_name_check(target.name, strlen(target.name), DORY_MAX_NAME)) {
-        return app_usage(app, "'%s' does not name a file: TARGET/NAME is needed", app->options.words[0]);
+    code = app_check_name(app, target.name, app->options.words[0]);
+    if (code != EXIT_DONE) {
+        return code;
     }
     if (app->options.json && word != NULL && strcmp(word, "-") == 0) {
         return app_usage(app, "--json and '-' can't both have standard output");

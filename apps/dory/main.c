@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../core/dory_config.h"
+#include "../../core/name.h"
 #include "app.h"
 #include "link.h"
 #include "progress.h"
@@ -67,6 +68,29 @@ int app_usage(struct app *app, const char *format, ...)
     outcome_set(&outcome, EXIT_USAGE, "usage", "%s", message);
     report_failure(&app->report, NULL, &outcome);
     return EXIT_USAGE;
+}
+
+int app_refuse_name(struct app *app, const char *name, const char *file)
+{
+    struct report_file about = {.file = file, .name = name, .about = file != NULL ? file : name};
+    struct outcome outcome;
+
+    outcome_set(&outcome, EXIT_REFUSED, dory_status_name(DORY_BAD_NAME),
+                "'%s' can't be a file's name on a server: 1 to %d bytes of UTF-8, without backslash or control "
+                "characters, no component empty, '.', '..' or beginning with '.dory'",
+                name, DORY_MAX_NAME);
+    report_file(&app->report, &about, &outcome);
+    return EXIT_REFUSED;
+}
+
+int app_check_name(struct app *app, const char *name, const char *word)
+{
+    size_t len = strlen(name);
+
+    if (len == 0 || name[len - 1] == '/') {
+        return app_usage(app, "'%s' does not name a file: TARGET/NAME is needed", word);
+    }
+    return dory_name_check(name, len, DORY_MAX_NAME) ? EXIT_DONE : app_refuse_name(app, name, NULL);
 }
 
 static int run(struct app *app)

@@ -129,11 +129,7 @@ static int check_names(struct app *app, const struct items *items)
         const struct item *item = &items->item[i];
 
         if (!dory_name_check(item->name, strlen(item->name), DORY_MAX_NAME)) {
-            return app_usage(
-                app,
-                "'%s' can't be the name of a file on a server ('%s' here): 1 to %d bytes of UTF-8, without "
-                "backslash or control characters, no component empty, '.', '..' or beginning with '.dory'",
-                item->name, item->path, DORY_MAX_NAME);
+            return app_refuse_name(app, item->name, item->path);
         }
     }
     twin = items_find_twins(items, &other);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/name.h"
 #include "app.h"
 #include "link.h"
 
@@ -115,12 +114,14 @@ static int parse(struct app *app, struct removal *removal, const char *word)
 {
     static const struct dory_call_events call_events = {.done = link_done};
     char error[512];
+    int code;
 
     if (!target_parse(&removal->target, word, error, sizeof error)) {
         return app_usage(app, "%s", error);
     }
-    if (!dory_name_check(removal->target.name, strlen(removal->target.name), DORY_MAX_NAME)) {
-        return app_usage(app, "'%s' does not name a file: TARGET/NAME is needed", word);
+    code = app_check_name(app, removal->target.name, word);
+    if (code != EXIT_DONE) {
+        return code;
     }
     removal->job.call.command = DORY_DELETE;
     removal->job.call.events = &call_events;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../core/name.h"
 #include "app.h"
 #include "ask.h"
 #include "text.h"
@@ -69,12 +68,14 @@ int command_stat(struct app *app)
     };
     struct target target;
     char error[512];
+    int code;
 
     if (!target_parse(&target, app->options.words[0], error, sizeof error)) {
         return app_usage(app, "%s", error);
     }
-    if (!dory_name_check(target.name, strlen(target.name), DORY_MAX_NAME)) {
-        return app_usage(app, "'%s' does not name a file: TARGET/NAME is needed", app->options.words[0]);
+    code = app_check_name(app, target.name, app->options.words[0]);
+    if (code != EXIT_DONE) {
+        return code;
     }
     ask.about = target.name;
     ask.job.call.name = target.name;

@@ -397,7 +397,7 @@ static void on_fault(unsigned which, unsigned n)
         faults->commit = failure;
         break;
     case 5:
-        faults->commit_polls = n * 8;
+        faults->commit_polls = n % 32;
         break;
     case 6:
         faults->later_every = n % 8;

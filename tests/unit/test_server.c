@@ -203,6 +203,7 @@ static void a_get_gives_a_stretch_cut_at_the_end_of_the_file(void **state)
         {"'offset':9,'length':9007199254740991", "9", "1", "9"},
         {"'offset':10,'length':9007199254740991", "10", "0", ""},
         {"'length':1,'offset':9", "9", "1", "9"},
+        {"'length':4,'offset':8", "8", "2", "89"},
     };
 
     (void)state;

@@ -220,6 +220,22 @@ static void a_body_slower_than_256_bytes_a_second_over_30_s_is_timeout(void **st
     }
 }
 
+static void what_came_of_the_last_body_does_not_count_for_the_next(void **state)
+{
+    static struct rig rig;
+
+    (void)state;
+    begin(&rig);
+    rig_ask(&rig, "{'cmd':'put','filename':'b','filesize':20480}");
+    trickle(&rig, 1024, 20);
+    rig_ask(&rig, PUT_LARGE);
+    trickle(&rig, 100, 29);
+    rig_expect(&rig, NULL);
+    trickle(&rig, 100, 1);
+    rig_expect(&rig, TIMEOUT_1);
+    rig_end(&rig);
+}
+
 static void without_a_minimum_any_rate_will_do(void **state)
 {
     static struct rig rig;
@@ -342,6 +358,26 @@ static void output_that_moves_by_a_byte_is_waited_for(void **state)
     rig_end(&rig);
 }
 
+/* What the session has given may still be moving, in the network below it. */
+static void output_that_still_moves_below_is_waited_for(void **state)
+{
+    static struct rig rig;
+
+    (void)state;
+    begin(&rig);
+    memory_add(rig.store, "a", "hello", 5);
+    rig.output_piece = 0;
+    rig_ask(&rig, "{'cmd':'get','id':1,'filename':'a'}");
+    for (unsigned n = 0; n < 5; n++) {
+        rig_wait(&rig, 29999);
+        assert_int_equal(wants(&rig), DORY_WANTS_OUTPUT);
+        dory_session_sent(&rig.session, NULL, 0, rig.now_ms);
+    }
+    rig_wait(&rig, 30000);
+    assert_int_equal(wants(&rig), DORY_WANTS_RESET);
+    rig_end(&rig);
+}
+
 static void output_that_stops_in_the_middle_of_a_file_gives_the_connection_up(void **state)
 {
     static struct rig rig;
@@ -381,6 +417,10 @@ static void a_file_that_the_store_is_slow_to_read_is_not_the_peers_fault(void **
     assert_int_equal(wants(&rig), DORY_WANTS_STORE);
     rig.store->faults.later_every = 0;
     rig.store_rests = false;
+    rig.output_piece = 0;
+    rig_wait(&rig, 29000);
+    assert_int_equal(wants(&rig), DORY_WANTS_OUTPUT);
+    rig.output_piece = SIZE_MAX;
     rig_settle(&rig);
     assert_memory_equal(rig.output.data + rig.output.len - 5, "hello", 5);
     assert_int_equal(wants(&rig), DORY_WANTS_INPUT);
@@ -802,12 +842,14 @@ int main(void)
         cmocka_unit_test(a_silent_body_without_id_just_closes),
         cmocka_unit_test(a_body_that_is_skipped_may_not_be_silent_for_30_s_either),
         cmocka_unit_test(a_body_slower_than_256_bytes_a_second_over_30_s_is_timeout),
+        cmocka_unit_test(what_came_of_the_last_body_does_not_count_for_the_next),
         cmocka_unit_test(without_a_minimum_any_rate_will_do),
         cmocka_unit_test(a_body_faster_than_any_counter_is_not_late),
         cmocka_unit_test(a_store_that_is_slow_is_not_the_peers_fault),
         cmocka_unit_test(a_store_asked_again_only_after_long_is_not_the_peers_fault),
         cmocka_unit_test(output_that_does_not_move_for_30_s_gives_the_connection_up),
         cmocka_unit_test(output_that_moves_by_a_byte_is_waited_for),
+        cmocka_unit_test(output_that_still_moves_below_is_waited_for),
         cmocka_unit_test(output_that_stops_in_the_middle_of_a_file_gives_the_connection_up),
         cmocka_unit_test(a_file_that_the_store_is_slow_to_read_is_not_the_peers_fault),
         cmocka_unit_test(a_request_that_takes_long_is_told_more_every_5_s),
