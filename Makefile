@@ -9,15 +9,17 @@ PREFIX       ?= /usr/local#  where `install` puts the programs
 DESTDIR      ?=#             a folder to put in front of that, for packagers
 JSMN_DIR     ?=#             the folder of jsmn.h, when the compiler doesn't find it by itself
 JOBS         ?= 2#           what `check` does at once
-FUZZ_SECONDS ?= 20#          for each fuzz target
+FUZZ_SECONDS ?= 15#          for each fuzz target
 PYTEST_ARGS  ?=#             further words for pytest, such as -k NAME
 V            ?=#             1: print whole command lines
 
 # ---- Sources ----------------------------------------------------------------
 
-LIB   := $(wildcard core/*.c port/*.c port/posix/*.c)
+CORE  := $(wildcard core/*.c)
+LIB   := $(CORE) $(wildcard port/*.c port/posix/*.c)
 APPS  := $(patsubst apps/%/,%,$(sort $(dir $(wildcard apps/*/*.c))))
 UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+BARE  := $(patsubst tests/unit/%.c,%,$(shell grep -L '"../../port/' $(wildcard tests/unit/test_*.c)))# need core only
 FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 EMBED := $(patsubst tests/embed/%.c,%,$(wildcard tests/embed/*.c))
 C     := $(LIB) $(wildcard apps/*/*.c tests/*/*.c)
@@ -27,7 +29,7 @@ H     := $(wildcard core/*.h port/*.h port/*/*.h apps/*/*.h tests/*/*.h)
 
 # What dory is on Linux; devices have the defaults of core/dory_config.h.
 CONFIG   := -DDORY_MAX_NAME=255 -DDORY_MAX_TOKENS=128 -DDORY_MAX_COMMITS=32 -DDORY_SLICE=262144
-CPPFLAGS := $(CONFIG) -D_FILE_OFFSET_BITS=64 $(if $(JSMN_DIR),-isystem $(JSMN_DIR))
+CPPFLAGS := -D_FILE_OFFSET_BITS=64 $(if $(JSMN_DIR),-isystem $(JSMN_DIR))
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS   := -std=c11 $(WARNINGS) -g -pthread
 LDLIBS   := -ldeflate -pthread
@@ -36,7 +38,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 
 # ---- Variants: a compiler, and flags for compiling and linking ----------------
 
-VARIANTS    := gcc clang asan poll cov fuzz
+VARIANTS    := gcc clang asan poll small cov fuzz
 
 cc.gcc      := gcc
 flags.gcc   := $(HARDEN)
@@ -47,13 +49,19 @@ cc.asan     := gcc
 flags.asan  := -O1 $(SANITIZE) -Wno-conversion -Wno-sign-conversion
 cc.poll     := gcc
 flags.poll  := $(HARDEN) -DNET_POLL=1
+# Core alone, as on a device.
+cc.small    := gcc
+flags.small := $(HARDEN)
 cc.cov      := gcc
 flags.cov   := -O0 --coverage
 cc.fuzz     := clang
 flags.fuzz  := -O1 $(SANITIZE) -fsanitize=fuzzer-no-link
 
 # `gcc` is what users build: it must not ask for the tools of the tests.
-deps = $(if $(filter gcc,$1),deps,deps-check)
+deps    = $(if $(filter gcc,$1),deps,deps-check)
+config  = $(if $(filter small,$1),,$(CONFIG))
+library = $(if $(filter small,$1),$(CORE),$(LIB))
+compile = $(cc.$1) $(call config,$1) $(CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP -c
 
 # ---- Building ---------------------------------------------------------------
 
@@ -71,12 +79,12 @@ say = @$(if $V,,echo "  $1	$@";)$(if $V,set -x;)
 # $1: variant
 define variant
 build/$1/obj/%.o: %.c Makefile | $(call deps,$1)
-	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC) mkdir -p $$(@D); $(call compile,$1) -o $$@ $$<
 
 build/$1/obj/tests/%.o: tests/%.c Makefile | deps-check
-	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC) mkdir -p $$(@D); $(call compile,$1) -o $$@ $$<
 
-build/$1/libdory.a: $(LIB:%.c=build/$1/obj/%.o)
+build/$1/libdory.a: $(patsubst %.c,build/$1/obj/%.o,$(call library,$1))
 	$$(call say,AR) rm -f $$@; ar rcs $$@ $$^
 
 build/$1/unit/%: build/$1/obj/tests/unit/%.o build/$1/libdory.a
@@ -145,31 +153,31 @@ CHECKS := lint unit system fuzz cov size
 check: deps-check
 	@tests/tools/check.sh '$(MAKE) --no-print-directory -j$(JOBS)' $(CHECKS)
 
-UNIT_VARIANTS := gcc clang asan poll
+# One variant alone: `make unit-asan`, `make system-poll`.
+TESTED := asan gcc clang poll
 
-## Run the unit tests: GCC, clang, sanitizers, poll()
-unit: $(foreach v,$(UNIT_VARIANTS),$(UNIT:%=build/$v/unit/%) $(EMBED:%=build/$v/embed/%))
-	@tests/tools/run_unit.sh $(filter-out build/%/libdory.a,$^)
+## Run the unit tests: GCC, clang, sanitizers, poll(), core with a device's settings
+unit: $(TESTED:%=unit-%) unit-small
 
-# $1: variant
-pytest = DORYD=build/$1/doryd DORY=build/$1/dory \
-    pytest-3 -q -p no:cacheprovider --basetemp=build/$1/pytest tests/system $(PYTEST_ARGS)
+## Run the system tests, the programs over loopback: GCC and sanitizers; the quick ones: clang, poll()
+system: $(TESTED:%=system-%)
 
-## Run the system tests: the programs over loopback
-system: gcc asan system-quick
-	$(call pytest,gcc)
-	DORY_PATIENCE=3 $(call pytest,asan)
+.PHONY: $(TESTED:%=unit-%) unit-small $(TESTED:%=system-%)
+$(foreach v,$(TESTED),$(eval unit-$v: $(UNIT:%=build/$v/unit/%) $(EMBED:%=build/$v/embed/%)))
+unit-small: $(BARE:%=build/small/unit/%)
+$(TESTED:%=unit-%) unit-small:
+	@tests/tools/run_unit.sh $^
 
-system-quick: clang poll | deps-check
-	$(call pytest,clang) -m 'not slow'
-	$(call pytest,poll) -m 'not slow'
+system-clang system-poll: PYTEST_ARGS += -m 'not slow'
+$(TESTED:%=system-%): system-%: % | deps-check
+	@tests/tools/run_system.sh build/$* $(PYTEST_ARGS)
 
 ## Fuzz each target for FUZZ_SECONDS
 fuzz: $(FUZZ:%=build/fuzz/%)
 	@tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $^
 
-## Hold the unit tests' coverage of core against its gate
-cov: $(UNIT:%=build/cov/unit/%)
+## Hold the coverage of core by its unit tests against its gate
+cov: $(BARE:%=build/cov/unit/%)
 	@find build/cov -name '*.gcda' -delete
 	@tests/tools/run_unit.sh $^
 	@tests/tools/coverage.py build/cov tests/tools/coverage_exceptions.txt
@@ -180,7 +188,7 @@ size: | deps-check
 
 ## Measure dory against what else moves files (takes long)
 bench: all deps-bench
-	@tests/bench/bench.py
+	@tests/bench/bench.py --dory build/gcc/dory --doryd build/gcc/doryd --json build/bench.json
 
 # ---- Style ------------------------------------------------------------------
 
@@ -202,11 +210,11 @@ lint-cppcheck: | deps-check
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 \
 	    --suppress=missingIncludeSystem --cppcheck-build-dir=build/lint/cppcheck -j2 $(CONFIG) $(C)
 
-# The analyzer takes long on tests, and these are run under sanitizers anyhow.
-build/lint/tests/%.tidy: TIDY := --checks=-clang-analyzer-*
+# The analyzer takes long on tests, and these are run under sanitizers anyhow; their main() may be a long list.
+build/lint/tests/%.tidy: TIDY := --checks=-clang-analyzer-*,-readability-function-size
 
 build/lint/%.tidy: %.c $(H) .clang-tidy | deps-check
-	$(call say,TIDY) mkdir -p $(@D); clang-tidy --quiet $(TIDY) $< -- $(CPPFLAGS) -std=c11 -pthread 2>$@.log && touch $@ || \
+	$(call say,TIDY) mkdir -p $(@D); clang-tidy --quiet $(TIDY) $< -- $(CONFIG) $(CPPFLAGS) -std=c11 -pthread 2>$@.log && touch $@ || \
 	    { cat $@.log; exit 1; }
 
 ## Format every C file in place

@@ -13,6 +13,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
 
 #include "folder_private.h"
 
@@ -108,6 +112,19 @@ static bool open_all(struct folder_store *store, const struct folder_store_optio
     return store->read_only || open_for_changes(store, options, complaint);
 }
 
+/* What would not outlive a power cut anyhow need not be synced: the kernel has nothing to do for it, and workers would
+ * only cost time. */
+static bool is_in_memory(const char *root)
+{
+#ifdef __linux__
+    struct statfs st;
+    return statfs(root, &st) == 0 && (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
+#else
+    (void)root;
+    return false;
+#endif
+}
+
 struct folder_store *folder_store_open(const struct folder_store_options *options, char *error, size_t error_len)
 {
     struct complaint complaint = {.root = options->root, .text_len = error_len};
@@ -120,7 +137,7 @@ struct folder_store *folder_store_open(const struct folder_store_options *option
     store->root.fd = -1;
     store->area_fd = -1;
     store->max_file = options->max_file < LARGEST_FILE ? options->max_file : LARGEST_FILE;
-    store->sync = options->sync;
+    store->sync = options->sync && !is_in_memory(options->root);
     store->read_only = options->read_only;
     folder_made_open(&store->made, store->sync);
     if (open_all(store, options, &complaint))

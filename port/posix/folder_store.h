@@ -31,7 +31,7 @@ struct folder_store_options {
     uint32_t writers;             /* changes at once, those being synced included */
     uint32_t partials;            /* partials kept, the oldest makes room; 0: none */
     uint32_t partial_age_s;       /* partials older than this are dropped */
-    bool sync;                    /* false: neither fdatasync nor fsync, no worker */
+    bool sync;                    /* false: neither fdatasync nor fsync, no worker; as on a file system in memory */
     bool read_only;               /* put and remove answer DORY_FORBIDDEN; .dory is not made */
     void (*wake)(void *wake_ctx); /* called from a worker when a commit() has news; may be NULL */
     void *wake_ctx;

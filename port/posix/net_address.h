@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses as people write them. Not for anybody but the POSIX net.
+ * Addresses as people write them. For the POSIX net, and for programs that make do with a plain socket.
  */
 #ifndef DORY_NET_ADDRESS_H
 #define DORY_NET_ADDRESS_H

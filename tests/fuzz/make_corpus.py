@@ -146,6 +146,101 @@ SESSIONS = {
     "longest-name": script(header(cmd="put", id=1, filename="n" * 150, filesize=1), raw(b"x"), request(LIST), settle),
 }
 
+# ---- clients: a script of steps, see fuzz_client.c ----
+
+(C_CALL, C_BYTES, C_ANSWER, C_REPLY, C_SEND, C_WORK, C_FAULT, C_FOLLOW, C_LIMIT, C_SETTLE) = range(10)
+(C_INFO, C_PUT, C_PUT_PLAIN, C_PUT_EMPTY, C_RESUME, C_RESUME_CALLER, C_LARGE, C_RESUME_LARGE, C_GET, C_GET_REST, C_GET_3,
+ C_STAT, C_STAT_CHECK, C_LIST, C_LIST_A, C_DELETE) = range(16)
+(OK, OK_STAT, OK_GET, MORE_GET, MORE_REST, MORE_3, MORE_LIST, MORE_EMPTY, CONTINUE_0, CONTINUE_4, CONTINUE_ALL, NO_SPACE,
+ ON_FIRE, BUSY, BAD_HEADER, FAREWELL) = range(16)
+(C_NO_FAULT, C_READ, C_READ_LATER, C_WRITE, C_WRITE_LATER, C_PIECE) = range(6)
+
+
+def call(*which):
+    return b"".join(step(C_CALL, number) for number in which)
+
+
+def reply(*which):
+    return b"".join(step(C_REPLY, number) for number in which)
+
+
+def answer(body=b"", **fields):
+    text = json.dumps({"data_size": len(body), **fields}, separators=(",", ":")).encode()
+    return step(C_ANSWER) + bytes([len(text)]) + text + (step(C_BYTES) + bytes([len(body)]) + body if body else b"")
+
+
+def client_fault(which, number=0):
+    return step(C_FAULT, which) + bytes([number])
+
+
+send = step(C_SEND, 15)
+done = step(C_SETTLE)
+ALL_OF_INFO = {"name": "n", "server": "s", "board": "b", "firmware": "f", "max_header": 4096, "max_name": 255,
+               "max_file": 9, "free": 9, "sessions": 2, "writers": 1, "uptime_ms": 5, "dory": 1}
+
+CLIENTS = {
+    "nothing": b"",
+    "unasked": reply(OK),
+    "too-early": call(C_INFO) + reply(OK),
+    "info": call(C_INFO) + send + answer(id=1, status="ok", **ALL_OF_INFO),
+    "all-calls": call(*range(16)) + done,
+    "puts-piecewise": client_fault(C_READ_LATER, 2) + client_fault(C_PIECE, 2)
+    + call(C_PUT, C_PUT_PLAIN, C_PUT_EMPTY) + done + reply(OK, OK, OK),
+    "puts": call(C_PUT, C_PUT_PLAIN, C_PUT_EMPTY) + done + reply(OK, NO_SPACE, OK),
+    "put-ok-too-early": call(C_LARGE) + send + send + reply(OK),
+    "put-refused-early": call(C_LARGE, C_INFO) + send + step(C_SEND, 12) + reply(NO_SPACE) + done,
+    "put-refused-near-its-end": call(C_LARGE, C_INFO) + send + send * 72 + reply(NO_SPACE) + done + reply(OK),
+    "put-more": call(C_PUT) + done + reply(MORE_EMPTY, MORE_EMPTY, OK),
+    "resume-new": call(C_RESUME, C_INFO) + done + reply(CONTINUE_0) + done + reply(OK) + done + reply(OK),
+    "resume-4": call(C_RESUME, C_RESUME_CALLER) + done + reply(CONTINUE_4) + done + reply(OK) + done
+    + reply(CONTINUE_4) + done + reply(OK),
+    "resume-all": call(C_RESUME, C_LIST) + done + reply(CONTINUE_ALL) + done + reply(OK) + done + reply(OK),
+    "resume-other": call(C_RESUME, C_LIST) + done + answer(id=1, status="continue", offset=4, prefix_crc32="deadbeef") + done,
+    "resume-beyond": call(C_RESUME) + done + answer(id=1, status="continue", offset=12, prefix_crc32="00000000") + done,
+    "resume-twice": call(C_RESUME) + done + reply(CONTINUE_0, CONTINUE_0),
+    "resume-bytewise": call(C_RESUME) + done + reply(CONTINUE_4) + step(C_WORK) + step(C_WORK) + step(C_SEND) + done
+    + reply(OK),
+    "resume-refused": call(C_RESUME, C_INFO) + done + reply(NO_SPACE) + done + reply(OK),
+    "resume-refused-checking": call(C_RESUME) + done + reply(CONTINUE_4, NO_SPACE) + done,
+    "resume-large": call(C_RESUME_LARGE) + done + answer(id=1, status="continue", offset=3000, prefix_crc32=crc(
+        bytes(ord("a") + i % 26 for i in range(3000)))) + done + reply(OK),
+    "get": call(C_GET, C_GET) + done + reply(MORE_GET, OK_GET, NO_SPACE),
+    "get-rest": call(C_GET_REST) + done + reply(MORE_REST, OK),
+    "get-3": call(C_GET_3) + done + reply(MORE_3) + answer(id=1, status="ok", crc32=crc(b"AAA")),
+    "get-parts": call(C_GET) + done + answer(b"AA", id=1, status="more", filesize=5, offset=0) + reply(MORE_LIST, MORE_EMPTY)
+    + answer(b"A", id=1, status="ok", crc32=crc(b"AAAAA")),
+    "get-too-much": call(C_GET) + done + reply(MORE_GET, MORE_LIST),
+    "get-too-little": call(C_GET) + done + reply(MORE_3, OK_GET),
+    "get-rest-too-little": call(C_GET_REST) + done + answer(b"AA", id=1, status="more", filesize=5, offset=2) + reply(OK),
+    "get-mismatch": call(C_GET, C_INFO) + done + reply(MORE_GET) + answer(id=1, status="ok", crc32="00000000")
+    + reply(OK),
+    "get-from-elsewhere": call(C_GET) + done + reply(MORE_REST),
+    "get-without-size": call(C_GET) + done + reply(MORE_EMPTY, MORE_LIST),
+    "get-no-crc32": call(C_GET) + done + reply(MORE_GET, OK),
+    "get-dawdling": client_fault(C_WRITE_LATER, 2) + client_fault(C_PIECE, 1) + call(C_GET) + done + reply(MORE_GET, OK_GET),
+    "stat": call(C_STAT, C_STAT_CHECK, C_STAT_CHECK) + done + reply(OK_STAT, OK_STAT, OK),
+    "list": call(C_LIST, C_LIST_A) + done + reply(MORE_LIST, MORE_LIST, OK) + answer(b"{}\n", id=2, status="ok"),
+    "delete": call(C_DELETE, C_DELETE) + done + reply(OK, ON_FIRE),
+    "busy": call(C_INFO) + done + answer(status="busy", message="full"),
+    "farewell": call(C_INFO, C_PUT) + done + reply(OK, FAREWELL),
+    "bad-header": call(C_INFO, C_PUT) + done + reply(OK) + answer(status="bad_header", message="too long"),
+    "after-a-refusal": call(C_LARGE) + send + reply(NO_SPACE, OK),
+    "after-a-refusal-near-its-end": call(C_LARGE) + send * 73 + reply(NO_SPACE, OK) + done,
+    "no-status": call(C_INFO) + done + answer(id=1),
+    "wrong-types": call(C_INFO) + done + answer(id=1, status=7),
+    "another-id": call(C_INFO) + done + answer(id=7, status="ok"),
+    "follow": step(C_FOLLOW, C_STAT) + call(C_INFO) + done + reply(OK) + done + reply(OK_STAT) + done,
+    "check-fails": call(C_RESUME) + done + reply(CONTINUE_4) + client_fault(C_READ, 1) + done,
+    "fault-passes": client_fault(C_READ_LATER, 1) + client_fault(C_NO_FAULT) + call(C_PUT) + done + reply(OK),
+    "read-fails": client_fault(C_READ, 1) + call(C_INFO, C_PUT, C_INFO) + done + reply(OK),
+    "body-fails": client_fault(C_READ, 4) + call(C_LARGE) + done,
+    "write-fails": client_fault(C_WRITE, 1) + call(C_GET, C_INFO) + done + reply(MORE_GET, OK_GET),
+    "bytewise": step(C_LIMIT, 1) + call(C_GET, C_STAT) + done + reply(MORE_GET) + done + reply(OK_GET) + done
+    + reply(OK_STAT) + done,
+    "bad-length": call(C_INFO) + done + step(C_BYTES) + b"\4\xff\xff\xff\xff",
+    "bad-json": call(C_INFO) + done + step(C_ANSWER) + b"\2{]",
+}
+
 
 def write(target, files):
     folder = CORPUS / target
@@ -159,6 +254,7 @@ def main():
     write("fuzz_header", HEADERS)
     write("fuzz_frame", {name: bytes([40, index]) + stream for index, (name, stream) in enumerate(FRAMES.items())})
     write("fuzz_server", SESSIONS)
+    write("fuzz_client", CLIENTS)
 
 
 if __name__ == "__main__":

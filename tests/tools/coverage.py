@@ -23,7 +23,15 @@ import sys
 Missing = collections.namedtuple("Missing", "file number text what")
 
 
+def forget_removed_sources(build):
+    """Drops what the compiler noted about sources that are no more."""
+    for note in pathlib.Path(build, "obj").glob("**/*.gcno"):
+        if not note.relative_to(pathlib.Path(build, "obj")).with_suffix(".c").exists():
+            note.unlink()
+
+
 def measure(build):
+    forget_removed_sources(build)
     out = pathlib.Path(build, "coverage.json")
     words = ["gcovr", "--root", ".", "--filter", "core/", "--json", str(out)]
     subprocess.run([*words, "--object-directory", build, build], check=True)
@@ -41,12 +49,16 @@ def has_default(lines, number):
     return False
 
 
+def implicit_branches(line, lines):
+    """1 when the line begins a switch without default, whose branch for other values nothing takes."""
+    number = line["line_number"]
+    if not re.match(r"\s*switch \(", lines[number - 1]) or has_default(lines, number):
+        return 0
+    return int(any(branch["count"] == 0 for branch in line["branches"]))
+
+
 def missing_branches(line, lines):
-    missed = sum(branch["count"] == 0 for branch in line["branches"])
-    text = lines[line["line_number"] - 1]
-    if missed and re.match(r"\s*switch \(", text) and not has_default(lines, line["line_number"]):
-        missed -= 1
-    return missed
+    return sum(branch["count"] == 0 for branch in line["branches"]) - implicit_branches(line, lines)
 
 
 def find_missing(files):
@@ -77,14 +89,17 @@ def read_exceptions(path):
 
 
 def totals(files):
-    lines = [line for file in files for line in file["lines"] if not line.get("gcovr/noncode")]
-    branches = [branch for line in lines for branch in line["branches"]]
-
-    def share(things):
-        taken = sum(thing["count"] > 0 for thing in things)
-        return f"{taken} of {len(things)}"
-
-    return f"{share(lines)} lines, {share(branches)} branches"
+    counts = collections.Counter()
+    for file in files:
+        text = pathlib.Path(file["file"]).read_text().splitlines()
+        for line in file["lines"]:
+            if line.get("gcovr/noncode"):
+                continue
+            counts["lines"] += 1
+            counts["lines taken"] += line["count"] > 0
+            counts["branches"] += len(line["branches"]) - implicit_branches(line, text)
+            counts["branches taken"] += sum(branch["count"] > 0 for branch in line["branches"])
+    return ", ".join(f"{counts[what + ' taken']} of {counts[what]} {what}" for what in ("lines", "branches"))
 
 
 def main(build, exceptions_path):

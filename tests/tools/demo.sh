@@ -24,11 +24,15 @@ say() {
     printf '\n# %s\n' "$1"
 }
 
-# Shows a command, and runs it; on a terminal of its own where we have none, so that dory shows its
-# progress as it would to you.
+# Whether `script` can make a terminal for dory, so that it shows its progress as it would to you.
+# Not needed where there is one, and not possible everywhere.
+pretend=
+[ -t 2 ] || ! script -q -e -c true /dev/null </dev/null >/dev/null 2>&1 || pretend=yes
+
+# Shows a command, and runs it.
 show() {
     printf '$ %s\n' "$*"
-    if [ ! -t 2 ] && command -v script >/dev/null; then
+    if [ -n "$pretend" ]; then
         script -q -e -c "$*" /dev/null </dev/null
     else
         "$@"

@@ -26,6 +26,7 @@ LAYERS = {
 ALLOCATION = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|free|aligned_alloc|strdup|alloca)\s*\(")
 CONDITION = re.compile(r"^\s*#\s*if", re.M)
 MAX_CONDITIONS = 2
+MAX_LINES = 60
 DEFINITION = re.compile(r"^(?!static\b|typedef\b|#)[a-z][\w \*]*?\b(\w+)\([^;{]*\n?\{", re.M)
 PROTOTYPE = re.compile(r"^(?!static\b|typedef\b|#)[a-z][\w \*]*?\b(\w+)\([^;{]*\);", re.M)
 MACRO = re.compile(r"^\s*#\s*define\s+(\w+)", re.M)
@@ -139,6 +140,15 @@ def check_code(name, text):
         offence(name, f"{conditions} times #if; {MAX_CONDITIONS} are allowed")
 
 
+def check_lengths(name, text):
+    """clang-tidy does it as well, but not in tests. A main() that lists all tests may be as long as it likes."""
+    for match in re.finditer(r"^\{\n((?:.*\n)*?)\}\n", text, re.M):
+        length = match[1].count("\n")
+        head = text[: match.start()].rsplit("\n\n", 1)[-1]
+        if length > MAX_LINES and not re.search(r"^int main\(", head, re.M):
+            offence(f"{name}:{line_of(text, match.start())}", f"a function of {length} lines; {MAX_LINES} are allowed")
+
+
 def check_words(place, text):
     for match in WORDS.finditer(text):
         offence(f"{place}:{line_of(text, match.start())}", f"{match.group()} has no place here")
@@ -154,6 +164,7 @@ def main():
         if name.endswith((".c", ".h")):
             check_includes(name, text)
             check_code(name, text)
+            check_lengths(name, text)
     if has_commits():
         check_words("commit messages", git("log", "--format=%h %B"))
     return 1 if offence.count else 0

@@ -19,11 +19,11 @@ for program in "$@"; do
     set -- "$found"
     [ -d "$seeds" ] && set -- "$@" "$seeds"
     [ -f "$dict" ] && set -- "$@" "-dict=$dict"
-    if "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -artifact_prefix="build/fuzz/$name." \
+    if "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="build/fuzz/$name." \
         "$@" >"$log" 2>&1 </dev/null; then
         echo "$name: $(grep '^Done ' "$log"), $(grep -c . "$log") lines in $log"
     else
-        tail -n 80 "$log"
+        grep -v '^#' "$log" | tail -n 80
         echo "$name: FAILED" >&2
         exit 1
     fi

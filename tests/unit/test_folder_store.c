@@ -2,8 +2,7 @@
 /*
  * The folder store, on real files in a folder of its own below $TMPDIR or /tmp.
  * fdatasync() and fsync() are replaced by ones that count, can be made to fail
- * and can be held up, so that what happens during a commit can be looked at; and
- * so is pwrite(), for the threads that write behind.
+ * and can be held up, so that what happens during a commit can be looked at.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -18,6 +17,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,14 +28,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../../port/posix/folder_behind.h"
 #include "../../port/posix/folder_store.h"
 
-#define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 #define NOBODY 65534
 
@@ -45,16 +44,13 @@ static atomic_int file_syncs;
 static atomic_int folder_syncs;
 static atomic_int file_sync_error;
 static atomic_int folder_sync_error;
-static atomic_int syncs_waiting;
 static atomic_ullong held_above; /* fdatasync() of files of more bytes waits; UINT64_MAX: of none */
 
 static void wait_while_held(int fd)
 {
     struct stat st;
-    atomic_fetch_add(&syncs_waiting, 1);
     while (fstat(fd, &st) == 0 && (uint64_t)st.st_size > atomic_load(&held_above))
         usleep(1000);
-    atomic_fetch_sub(&syncs_waiting, 1);
 }
 
 int fdatasync(int fd)
@@ -72,6 +68,15 @@ int fsync(int fd)
     return errno != 0 ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
+static atomic_long file_system; /* what kind statfs() tells; the tests' folder is on a disk wherever it really is */
+
+int statfs(const char *path, struct statfs *st)
+{
+    long result = syscall(SYS_statfs, path, st);
+    st->f_type = atomic_load(&file_system);
+    return (int)result;
+}
+
 static void hold_syncs_above(uint64_t bytes)
 {
     atomic_store(&held_above, bytes);
@@ -80,50 +85,6 @@ static void hold_syncs_above(uint64_t bytes)
 static void let_syncs_go(void)
 {
     atomic_store(&held_above, UINT64_MAX);
-}
-
-/* ---- pwrite() of threads under control ---- */
-
-static atomic_bool writes_held;
-static atomic_int writes_waiting;
-static atomic_int write_error;
-static atomic_int write_errors; /* so many more times */
-
-static bool is_main_thread(void)
-{
-    return syscall(SYS_gettid) == getpid();
-}
-
-ssize_t pwrite(int fd, const void *data, size_t len, off_t off)
-{
-    if (!is_main_thread()) {
-        atomic_fetch_add(&writes_waiting, 1);
-        while (atomic_load(&writes_held))
-            usleep(500);
-        atomic_fetch_sub(&writes_waiting, 1);
-        if (atomic_load(&write_errors) > 0) {
-            atomic_fetch_sub(&write_errors, 1);
-            errno = atomic_load(&write_error);
-            return -1;
-        }
-    }
-    return (ssize_t)syscall(SYS_pwrite64, fd, data, len, off);
-}
-
-static void hold_writes(void)
-{
-    atomic_store(&writes_held, true);
-}
-
-static void let_writes_go(void)
-{
-    atomic_store(&writes_held, false);
-}
-
-static void fail_writes(int error, int times)
-{
-    atomic_store(&write_error, error);
-    atomic_store(&write_errors, times);
 }
 
 /* ---- The fixture: a root, a store over it, and a place outside ---- */
@@ -197,13 +158,12 @@ static int set_up(void **state, bool sync)
                                                .wake = count_wake,
                                                .wake_ctx = f};
     let_syncs_go();
-    let_writes_go();
-    fail_writes(0, 0);
     file_sync_error = 0;
     folder_sync_error = 0;
     open_store(f);
     file_syncs = 0;
     folder_syncs = 0;
+    file_system = 0;
     return 0;
 }
 
@@ -232,7 +192,6 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     let_syncs_go();
-    let_writes_go();
     if (f->store != NULL)
         folder_store_close(f->store);
     umount(f->root); /* when a test that mounted it has failed */
@@ -382,9 +341,7 @@ static void feed_zeros(struct fixture *f, struct dory_writer *writer, uint64_t l
     static const uint8_t zeros[65536];
     while (len > 0) {
         int32_t taken = folder_store.write(f->store, writer, zeros, len < sizeof zeros ? (size_t)len : sizeof zeros);
-        assert_true(taken >= 0);
-        if (taken == 0)
-            usleep(200); /* a ring is full */
+        assert_true(taken > 0);
         len -= (uint64_t)taken;
     }
 }
@@ -998,9 +955,6 @@ static void a_small_file_does_not_wait_for_large_ones(void **state)
         feed_zeros(f, large[i], MIB + 1);
         assert_int_equal(folder_store.commit(f->store, large[i]), DORY_MORE);
     }
-    for (int i = 0; i < COUNT; i++)
-        while (folder_store.commit(f->store, large[i]) == DORY_MORE && atomic_load(&syncs_waiting) < 3)
-            usleep(200); /* until all are queued that can be */
     assert_int_equal(put_text(f, "small", "x"), DORY_OK);
     assert_int_equal(folder_store.commit(f->store, large[0]), DORY_MORE);
     let_syncs_go();
@@ -1051,364 +1005,6 @@ static void closing_waits_for_the_commits(void **state)
     assert_file(f, "a", "x");
     assert_file(f, "b", "x");
     assert_file(f, "c", "x");
-}
-
-/* ---- Large puts, which are written behind ---- */
-
-/* What a large file is filled with: no two files alike, nor two pages of one. */
-static uint8_t large_byte(const char *name, uint64_t off)
-{
-    uint64_t word = (off / 8 + (uint8_t)*name) * 0x9e3779b97f4a7c15U;
-    return (uint8_t)(word >> (8 * (off % 8)));
-}
-
-static void fill(const char *name, uint64_t off, uint8_t *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = large_byte(name, off + i);
-}
-
-/* Offers the next bytes of the file, at most `most`. */
-static int32_t offer_large(struct fixture *f, const char *name, struct dory_writer *writer, size_t most)
-{
-    static uint8_t bytes[300 * 1024];
-    assert_true(most <= sizeof bytes);
-    fill(name, writer->stored, bytes, most);
-    return folder_store.write(f->store, writer, bytes, most);
-}
-
-/* Feeds up to `end`, in pieces of awkward lengths. */
-static void feed_large(struct fixture *f, const char *name, struct dory_writer *writer, uint64_t end)
-{
-    const size_t lens[] = {300 * 1024, 1, 65537, 4096, 262144, 99999};
-    for (size_t i = 0; writer->stored < end; i++) {
-        size_t len = lens[i % (sizeof lens / sizeof lens[0])];
-        uint64_t left = end - writer->stored;
-        int32_t taken = offer_large(f, name, writer, len < left ? len : (size_t)left);
-        assert_true(taken >= 0);
-        if (taken == 0)
-            usleep(200);
-    }
-}
-
-/* Fills the ring, whose thread is held up: nothing is taken at last. */
-static void fill_ring(struct fixture *f, const char *name, struct dory_writer *writer)
-{
-    int32_t taken;
-    do
-        taken = offer_large(f, name, writer, 100 * 1024);
-    while (taken > 0);
-    assert_int_equal(taken, 0);
-}
-
-static void assert_large_bytes(const char *path, const char *name, uint64_t size)
-{
-    static uint8_t bytes[65536];
-    static uint8_t expected[65536];
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    assert_true(fd >= 0);
-    uint64_t off = 0;
-    for (ssize_t len; (len = read(fd, bytes, sizeof bytes)) > 0; off += (uint64_t)len) {
-        fill(name, off, expected, (size_t)len);
-        if (memcmp(bytes, expected, (size_t)len) != 0)
-            fail_msg("%s is wrong near %llu", path, (unsigned long long)off);
-    }
-    close(fd);
-    assert_int_equal(off, size);
-}
-
-static void assert_large_file(struct fixture *f, const char *name, uint64_t size)
-{
-    assert_large_bytes(in_root(f, name), name, size);
-}
-
-static void await_wake(struct fixture *f, int before)
-{
-    for (int i = 0; i < 20000 && atomic_load(&f->wakes) == before; i++)
-        usleep(500);
-    assert_int_not_equal(atomic_load(&f->wakes), before);
-}
-
-static int count_threads(void)
-{
-    return count_files("/proc/self/task", "", NULL);
-}
-
-static void *let_writes_go_late(void *unused)
-{
-    (void)unused;
-    usleep(FOLDER_SETTLE_MS * 3000);
-    let_writes_go();
-    return NULL;
-}
-
-static void a_large_put_is_exact(void **state)
-{
-    struct fixture *f = *state;
-    for (uint64_t size = MIB + 1; size < 12 * MIB; size = size * 3 + 4097) {
-        struct dory_writer *writer = begin(f, plain("large", size));
-        feed_large(f, "large", writer, size);
-        assert_int_equal(commit(f, writer), DORY_OK);
-        assert_large_file(f, "large", size);
-    }
-    assert_no_temps(f);
-}
-
-static void only_large_puts_start_a_thread(void **state)
-{
-    struct fixture *f = *state;
-    int before = count_threads();
-    struct dory_writer *writer = begin(f, plain("small", MIB));
-    feed_large(f, "small", writer, MIB);
-    assert_int_equal(commit(f, writer), DORY_OK);
-    assert_int_equal(count_threads(), before);
-    for (int i = 0; i < 3; i++) {
-        writer = begin(f, plain("large", MIB + 1));
-        feed_large(f, "large", writer, MIB + 1);
-        assert_int_equal(commit(f, writer), DORY_OK);
-        assert_int_equal(count_threads(), before + 1);
-    }
-}
-
-static void a_full_ring_says_later_and_wakes(void **state)
-{
-    struct fixture *f = *state;
-    struct dory_writer *writer = begin(f, plain("large", 4 * MIB));
-    hold_writes();
-    fill_ring(f, "large", writer);
-    assert_int_equal(writer->stored, FOLDER_RING_LEN);
-    assert_int_equal(f->wakes, 0);
-    let_writes_go();
-    await_wake(f, 0);
-    assert_true(offer_large(f, "large", writer, 1000) == 1000);
-    feed_large(f, "large", writer, 4 * MIB);
-    assert_int_equal(commit(f, writer), DORY_OK);
-    assert_large_file(f, "large", 4 * MIB);
-}
-
-/* A put whose last bytes are in the ring, where they stay. */
-static struct dory_writer *begin_held(struct fixture *f, struct dory_put put)
-{
-    struct dory_writer *writer = begin(f, put);
-    feed_large(f, put.name, writer, put.size - 700 * KIB);
-    hold_writes();
-    feed_large(f, put.name, writer, put.size);
-    while (atomic_load(&writes_waiting) == 0)
-        usleep(200);
-    return writer;
-}
-
-static void a_commit_waits_for_the_ring(void **state)
-{
-    struct fixture *f = *state;
-    struct dory_writer *writer = begin_held(f, plain("large", 2 * MIB));
-    int wakes = f->wakes;
-    assert_int_equal(folder_store.commit(f->store, writer), DORY_MORE);
-    usleep(10000);
-    assert_int_equal(folder_store.commit(f->store, writer), DORY_MORE);
-    assert_int_equal(file_syncs, 0);
-    assert_int_equal(f->wakes, wakes);
-    let_writes_go();
-    await_wake(f, wakes);
-    assert_int_equal(commit(f, writer), DORY_OK);
-    assert_large_file(f, "large", 2 * MIB);
-}
-
-static void a_file_size_limit_behind_is_no_space(void **state)
-{
-    struct fixture *f = *state;
-    struct rlimit before;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(put_text(f, "large", "old"), DORY_OK);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    struct dory_writer *writer = begin(f, checked("large", 4 * MIB, 1, false));
-    const struct rlimit limit = {.rlim_cur = 1500 * KIB, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    int32_t taken;
-    do
-        taken = offer_large(f, "large", writer, 100000);
-    while (taken >= 0 && writer->stored < 4 * MIB);
-    setrlimit(RLIMIT_FSIZE, &before);
-    assert_int_equal(taken, DORY_NO_SPACE);
-    assert_int_equal(writer->stored, 1500 * KIB);
-    assert_int_equal(offer_large(f, "large", writer, 1), DORY_NO_SPACE); /* it sticks */
-    folder_store.abort(f->store, writer, true);
-    assert_int_equal(partial_of(f, "large"), 1500 * KIB);
-    assert_large_bytes(part_path(f), "large", 1500 * KIB);
-    assert_file(f, "large", "old");
-}
-
-/* The bytes are all taken when the error comes: the commit tells. */
-static void assert_fails_at_commit(struct fixture *f, int error, int status)
-{
-    assert_int_equal(put_text(f, "large", "old"), DORY_OK);
-    struct dory_writer *writer = begin_held(f, checked("large", 2 * MIB, 1, false));
-    fail_writes(error, INT_MAX);
-    let_writes_go();
-    assert_int_equal(commit(f, writer), status);
-    fail_writes(0, 0);
-    assert_file(f, "large", "old");
-    assert_in_range(partial_of(f, "large"), 1, 2 * MIB - 1);
-    assert_large_bytes(part_path(f), "large", partial_of(f, "large"));
-    writer = begin(f, checked("large", 2 * MIB, 1, true));
-    feed_large(f, "large", writer, 2 * MIB);
-    assert_int_equal(commit(f, writer), DORY_OK);
-    assert_large_file(f, "large", 2 * MIB);
-    assert_no_temps(f);
-}
-
-static void an_error_behind_leaves_the_old_file(void **state)
-{
-    assert_fails_at_commit(*state, EIO, DORY_IO_ERROR);
-    assert_fails_at_commit(*state, ENOSPC, DORY_NO_SPACE);
-}
-
-static void a_disk_that_is_full_behind_takes_the_partials_back(void **state)
-{
-    struct fixture *f = *state;
-    leave_partial(f, "a", 1, "01234");
-    leave_partial(f, "b", 1, "01234");
-    leave_partial(f, "c", 1, "01234");
-    struct dory_writer *writer = begin(f, checked("large", 4 * MIB, 1, false));
-    fail_writes(ENOSPC, 1);
-    feed_large(f, "large", writer, 3 * MIB);
-    assert_int_equal(partial_of(f, "a") + partial_of(f, "b") + partial_of(f, "c"), 10);
-    feed_large(f, "large", writer, 4 * MIB - 1000);
-    hold_writes();
-    feed_large(f, "large", writer, 4 * MIB);
-    fail_writes(ENOSPC, 1);
-    let_writes_go();
-    assert_int_equal(commit(f, writer), DORY_OK);
-    assert_int_equal(partial_of(f, "a") + partial_of(f, "b") + partial_of(f, "c"), 5);
-    assert_large_file(f, "large", 4 * MIB);
-}
-
-static void a_large_put_given_up_leaves_a_right_prefix(void **state)
-{
-    struct fixture *f = *state;
-    pthread_t thread;
-    struct dory_writer *writer = begin(f, checked("large", 4 * MIB, 1, false));
-    feed_large(f, "large", writer, 1500001);
-    folder_store.abort(f->store, writer, true);
-    uint64_t first = partial_of(f, "large");
-    assert_in_range(first, 1, 1500001);
-    assert_large_bytes(part_path(f), "large", first);
-    writer = begin(f, checked("large", 4 * MIB, 1, true));
-    assert_int_equal(writer->stored, first);
-    hold_writes();
-    fill_ring(f, "large", writer);
-    assert_int_equal(pthread_create(&thread, NULL, let_writes_go_late, NULL), 0);
-    folder_store.abort(f->store, writer, true); /* has the disk's patience, not the whole ring's */
-    pthread_join(thread, NULL);
-    uint64_t second = partial_of(f, "large");
-    assert_in_range(second, first + 1, first + FOLDER_PIECE_LEN);
-    assert_large_bytes(part_path(f), "large", second);
-    reopen_store(f);
-    writer = begin(f, checked("large", 4 * MIB, 1, true));
-    assert_int_equal(writer->stored, second);
-    feed_large(f, "large", writer, 4 * MIB);
-    assert_int_equal(commit(f, writer), DORY_OK);
-    assert_large_file(f, "large", 4 * MIB);
-}
-
-static void a_large_put_dropped_leaves_nothing(void **state)
-{
-    struct fixture *f = *state;
-    for (int i = 0; i < 20; i++) {
-        struct dory_writer *writer = begin(f, checked("large", 4 * MIB, 1, false));
-        feed_large(f, "large", writer, 2 * MIB);
-        folder_store.abort(f->store, writer, false);
-        assert_no_temps(f);
-    }
-}
-
-static void more_large_puts_than_rings_are_exact(void **state)
-{
-    enum { COUNT = FOLDER_RINGS + 4 };
-    static const char *names[COUNT] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
-    struct fixture *f = *state;
-    struct dory_writer *writers[COUNT];
-    int threads = count_threads();
-    for (int i = 0; i < COUNT; i++)
-        writers[i] = begin(f, plain(names[i], 3 * MIB));
-    for (uint64_t end = 100 * KIB; end <= 1000 * KIB; end += 100 * KIB)
-        for (int i = 0; i < COUNT; i++)
-            feed_large(f, names[i], writers[i], end);
-    hold_writes();
-    for (int i = 0; i < COUNT; i++)
-        while (writers[i]->stored < 3 * MIB && offer_large(f, names[i], writers[i], 100 * 1024) > 0)
-            ;
-    int direct = 0;
-    for (int i = 0; i < COUNT; i++)
-        direct += writers[i]->stored == 3 * MIB;
-    assert_int_equal(direct, COUNT - FOLDER_RINGS);
-    let_writes_go();
-    for (int i = COUNT - 1; i >= 0; i--)
-        feed_large(f, names[i], writers[i], 3 * MIB);
-    assert_int_equal(count_threads(), threads + FOLDER_RINGS);
-    for (int i = 0; i < COUNT; i++)
-        assert_int_equal(commit(f, writers[i]), DORY_OK);
-    for (int i = 0; i < COUNT; i++)
-        assert_large_file(f, names[i], 3 * MIB);
-}
-
-static void a_large_commit_given_up_ends_unobserved(void **state)
-{
-    struct fixture *f = *state;
-    struct dory_writer *writer = begin_held(f, checked("large", 2 * MIB, 1, false));
-    assert_int_equal(folder_store.commit(f->store, writer), DORY_MORE);
-    folder_store.abort(f->store, writer, true);
-    assert_null(folder_store.holder(f->store, "large"));
-    assert_int_equal(try_put(f, plain("large", 1)), DORY_BUSY);
-    let_writes_go();
-    while (try_put(f, plain("large", 1)) == DORY_BUSY)
-        usleep(200);
-    assert_large_file(f, "large", 2 * MIB);
-    assert_no_temps(f);
-}
-
-static void closing_waits_for_the_rings(void **state)
-{
-    struct fixture *f = *state;
-    pthread_t thread;
-    struct dory_writer *writer = begin_held(f, plain("large", 2 * MIB));
-    assert_int_equal(folder_store.commit(f->store, writer), DORY_MORE);
-    folder_store.abort(f->store, writer, false);
-    assert_int_equal(pthread_create(&thread, NULL, let_writes_go_late, NULL), 0);
-    reopen_store(f);
-    pthread_join(thread, NULL);
-    assert_large_file(f, "large", 2 * MIB);
-    assert_no_temps(f);
-}
-
-/* In a process of its own, which ends without a word, as by kill -9. */
-static void write_much_and_die(struct fixture *f)
-{
-    char error[256];
-    struct dory_writer *writer;
-    struct dory_put put = checked("large", 8 * MIB, 7, false);
-    f->store = folder_store_open(&f->options, error, sizeof error);
-    if (f->store == NULL || folder_store.put(f->store, &put, &writer) != DORY_OK)
-        _exit(1);
-    feed_large(f, "large", writer, 4000001);
-    kill(getpid(), SIGKILL);
-}
-
-static void a_crash_leaves_a_right_prefix(void **state)
-{
-    struct fixture *f = *state;
-    int how;
-    close_store(f);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0)
-        write_much_and_die(f);
-    assert_int_equal(waitpid(child, &how, 0), child);
-    assert_true(WIFSIGNALED(how));
-    open_store(f);
-    uint64_t stored = partial_of(f, "large");
-    assert_in_range(stored, 4000001 - FOLDER_RING_LEN, 4000001);
-    assert_large_bytes(part_path(f), "large", stored);
 }
 
 /* ---- Partials ---- */
@@ -1566,6 +1162,17 @@ static void what_lies_in_the_way_of_a_new_file_is_removed(void **state)
     struct dory_writer *writer = begin(f, checked("a", 10, 7, true));
     assert_int_equal(writer->stored, 0);
     folder_store.abort(f->store, writer, false);
+}
+
+static void a_file_system_in_memory_is_not_synced(void **state)
+{
+    struct fixture *f = *state;
+    file_system = TMPFS_MAGIC;
+    reopen_store(f);
+    assert_int_equal(put_text(f, "d/a", "new"), DORY_OK);
+    assert_int_equal(file_syncs, 0);
+    assert_int_equal(folder_syncs, 0);
+    assert_file(f, "d/a", "new");
 }
 
 static void a_restart_keeps_partials(void **state)
@@ -1745,34 +1352,6 @@ static void another_file_system_below_the_root_is_unsupported(void **state)
     assert_int_equal(put, DORY_UNSUPPORTED);
     assert_int_equal(opened, DORY_OK);
     assert_int_equal(removed, DORY_OK);
-}
-
-static void a_small_disk_takes_large_puts_until_it_is_full(void **state)
-{
-    struct fixture *f = *state;
-    close_store(f);
-    mount_or_skip(f->root, "size=4m");
-    open_store(f);
-    struct dory_writer *idle = begin(f, checked("idle", 2 * MIB, 1, false));
-    feed_large(f, "idle", idle, 3 * MIB / 2);
-    folder_store.abort(f->store, idle, true);
-    struct dory_writer *fits = begin(f, plain("fits", 3 * MIB));
-    struct dory_writer *other = begin(f, checked("other", 3 * MIB / 2, 1, false));
-    feed_large(f, "fits", fits, 3 * MIB);
-    int first = commit(f, fits);
-    uint64_t left = partial_of(f, "idle");
-    int32_t taken = 1;
-    while (taken >= 0 && other->stored < other->size)
-        taken = offer_large(f, "other", other, 100000);
-    int second = taken < 0 ? taken : commit(f, other);
-    if (taken < 0)
-        folder_store.abort(f->store, other, false);
-    assert_large_file(f, "fits", 3 * MIB);
-    close_store(f);
-    assert_int_equal(umount(f->root), 0);
-    assert_int_equal(first, DORY_OK);
-    assert_int_equal(left, 0);
-    assert_int_equal(second, DORY_NO_SPACE);
 }
 
 /* ---- Opening ---- */
@@ -2009,19 +1588,6 @@ static const struct CMUnitTest tests[] = {
     SYNCED(a_small_file_does_not_wait_for_large_ones),
     SYNCED(a_commit_given_up_ends_unobserved),
     SYNCED(closing_waits_for_the_commits),
-    BOTH(a_large_put_is_exact),
-    BOTH(only_large_puts_start_a_thread),
-    BOTH(a_full_ring_says_later_and_wakes),
-    BOTH(a_commit_waits_for_the_ring),
-    BOTH(a_file_size_limit_behind_is_no_space),
-    BOTH(an_error_behind_leaves_the_old_file),
-    BOTH(a_disk_that_is_full_behind_takes_the_partials_back),
-    BOTH(a_large_put_given_up_leaves_a_right_prefix),
-    BOTH(a_large_put_dropped_leaves_nothing),
-    BOTH(more_large_puts_than_rings_are_exact),
-    BOTH(a_large_commit_given_up_ends_unobserved),
-    BOTH(closing_waits_for_the_rings),
-    BOTH(a_crash_leaves_a_right_prefix),
     BOTH(a_partial_is_resumed),
     BOTH(a_partial_can_break_off_again),
     SYNCED(a_partial_that_was_cut_cannot_be_read_back),
@@ -2033,6 +1599,7 @@ static const struct CMUnitTest tests[] = {
     SYNCED(a_partial_larger_than_announced_is_dropped),
     SYNCED(a_link_in_place_of_a_partial_is_not_followed),
     SYNCED(what_lies_in_the_way_of_a_new_file_is_removed),
+    SYNCED(a_file_system_in_memory_is_not_synced),
     BOTH(a_restart_keeps_partials),
     BOTH(a_crash_leaves_a_partial_and_nothing_else),
     SYNCED(the_oldest_partial_makes_room),
@@ -2040,7 +1607,6 @@ static const struct CMUnitTest tests[] = {
     SYNCED(only_partials_are_taken_for_partials),
     BOTH(a_full_disk_takes_the_partials_back),
     SYNCED(a_disk_that_fills_up_is_no_space),
-    BOTH(a_small_disk_takes_large_puts_until_it_is_full),
     SYNCED(another_file_system_below_the_root_is_unsupported),
     SYNCED(a_root_has_one_server),
     SYNCED(a_root_must_be_a_folder),

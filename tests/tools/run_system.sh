@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# run_system.sh BUILD [WORD…]: runs the system tests with the programs of that build, and hands the
+# words to pytest. What pytest says goes to BUILD/system.log: several builds may be tested at a time,
+# which is why the tests are told to be patient, too.
+
+set -eu
+build=$1
+log=$build/system.log
+files=$build/system
+shift
+
+export DORYD="$build/doryd" DORY="$build/dory" DORY_PATIENCE="${DORY_PATIENCE:-3}"
+echo "$build: system tests run; tail -f $log shows them"
+if pytest-3 -p no:cacheprovider --basetemp="$files" tests/system "$@" >"$log" 2>&1 </dev/null; then
+    echo "$build: $(tail -n 1 "$log")"
+    rm -rf "$files"
+else
+    cat "$log"
+    echo "$build: system tests FAILED, their files are in $files" >&2
+    exit 1
+fi
