@@ -24,18 +24,18 @@ struct service_slot {
 struct service {
     struct dory_server *server; /* server->sessions is the number of slots */
     struct service_slot *slots;
-    uint8_t *buffers;     /* as many as slots, each of service_buffer_size() bytes, aligned for pointers */
-    uint8_t *scratch;     /* what is sent passes through here; shared by all */
+    uint8_t *buffers; /* as many as slots, each of service_buffer_size() bytes, aligned for pointers */
+    uint8_t *scratch; /* what is sent passes through here; shared by all */
     size_t scratch_len;
 
     /* The service's own. */
     struct service_slot *free_slots;
     struct service_slot *waiting;
     void *free_buffers;
-    uint32_t used_slots;   /* slots from here on have never been used; likewise: */
+    uint32_t used_slots; /* slots from here on have never been used; likewise: */
     uint32_t used_buffers;
-    uint32_t active;       /* sessions now */
-    uint32_t swept_ms;     /* when every session last looked at the clock */
+    uint32_t active;   /* sessions now */
+    uint32_t swept_ms; /* when every session last looked at the clock */
     bool stopping;
 };
 

@@ -65,28 +65,27 @@ static const struct option_row rows[] = {
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
-static const char help[] =
-    "usage: doryd --root DIR [OPTION]...       serve the files of a folder\n"
-    "  example: doryd --root ./files --listen 127.0.0.1:9002\n"
-    "\n"
-    "  --listen ADDR:PORT  repeatable; 127.0.0.1:9002 unless given; port 0 picks one\n"
-    "  --read-only         put and delete are forbidden\n"
-    "  --no-sync           answer before the disk has everything\n"
-    "  --name NAME         what `info` tells; the host's name unless given\n"
-    "  --max-file BYTES    --max-header BYTES (4096)   --max-name BYTES (255)\n"
-    "  --sessions N        connections at once (16384, if the file limit allows)\n"
-    "  --partials N        broken uploads to resume (16), --partial-age S (86400)\n"
-    "limits, in seconds:\n"
-    "  --idle-timeout (120)  between requests    --header-timeout (10)  a header\n"
-    "  --body-timeout (30)   a silent upload     --output-timeout (30)  a slow reader\n"
-    "  --rate-window (30)    in which an upload brings --min-rate (256) bytes/s\n"
-    "  --busy-wait (10)      a put without id waits for the name's other writer\n"
-    "  --evict-after (5)     a silent upload may lose its place to a new connection\n"
-    "  --more-every (5)      a sign of life in long answers    --linger (2) after FIN\n"
-    "  --help  --version\n"
-    "\n"
-    "There is no authentication or encryption: listen beyond 127.0.0.1 only in a\n"
-    "network that you trust. SIGTERM finishes what is being committed.\n";
+static const char help[] = "usage: doryd --root DIR [OPTION]...       serve the files of a folder\n"
+                           "  example: doryd --root ./files --listen 127.0.0.1:9002\n"
+                           "\n"
+                           "  --listen ADDR:PORT  repeatable; 127.0.0.1:9002 unless given; port 0 picks one\n"
+                           "  --read-only         put and delete are forbidden\n"
+                           "  --no-sync           answer before the disk has everything\n"
+                           "  --name NAME         what `info` tells; the host's name unless given\n"
+                           "  --max-file BYTES    --max-header BYTES (4096)   --max-name BYTES (255)\n"
+                           "  --sessions N        connections at once (16384, if the file limit allows)\n"
+                           "  --partials N        broken uploads to resume (16), --partial-age S (86400)\n"
+                           "limits, in seconds:\n"
+                           "  --idle-timeout (120)  between requests    --header-timeout (10)  a header\n"
+                           "  --body-timeout (30)   a silent upload     --output-timeout (30)  a slow reader\n"
+                           "  --rate-window (30)    in which an upload brings --min-rate (256) bytes/s\n"
+                           "  --busy-wait (10)      a put without id waits for the name's other writer\n"
+                           "  --evict-after (5)     a silent upload may lose its place to a new connection\n"
+                           "  --more-every (5)      a sign of life in long answers    --linger (2) after FIN\n"
+                           "  --help  --version\n"
+                           "\n"
+                           "There is no authentication or encryption: listen beyond 127.0.0.1 only in a\n"
+                           "network that you trust. SIGTERM finishes what is being committed.\n";
 
 static int usage(const char *word, const char *problem)
 {
