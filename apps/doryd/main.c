@@ -30,7 +30,7 @@
 #define FILES_A_WRITER 2U
 
 /* Descriptors for all else: standard streams, poller, listeners, store, workers, and a few for readers. */
-#define FILES_APART 64U
+#define FILES_APART 24U
 
 /* Connections beyond the sessions: those that are told `busy`, and those that linger. */
 #define EXTRA_CONNS 128U

@@ -131,6 +131,12 @@ static void hang_up(struct net_conn *conn, int error)
 
 /* ---- Receiving ---- */
 
+/* What arrives comes by itself: without withheld bytes there is nothing to do. */
+static bool can_offer(const struct net_conn *conn)
+{
+    return conn->state == NET_OPEN && conn->resumed && conn->withheld != NULL;
+}
+
 static bool can_read(const struct net_conn *conn)
 {
     return conn->state == NET_OPEN && conn->watch.readable && conn->withheld == NULL && !conn->in_over;
@@ -217,7 +223,7 @@ static void receive(struct net_conn *conn)
 void net_resume(struct net_conn *conn)
 {
     conn->resumed = true;
-    if (conn->state == NET_OPEN)
+    if (can_offer(conn))
         net_conn_list_ready(conn);
 }
 
@@ -350,7 +356,7 @@ static void on_open(struct net_conn *conn)
         conn->wants_write = false;
         events->writable(app, conn);
     }
-    if (conn->state == NET_OPEN && conn->resumed && conn->withheld != NULL)
+    if (can_offer(conn))
         offer_withheld(conn);
     bool was_over = conn->in_over;
     receive(conn);
@@ -364,7 +370,7 @@ static bool has_work(const struct net_conn *conn)
 {
     switch ((enum net_conn_state)conn->state) {
     case NET_OPEN:
-        return conn->watch.hangup || can_read(conn) || can_write(conn); /* net_resume() lists it itself */
+        return conn->watch.hangup || can_read(conn) || can_write(conn) || can_offer(conn);
     case NET_LINGERING:
         return conn->watch.readable;
     case NET_CONNECTING:

@@ -20,6 +20,8 @@ TARGET = os.environ.get("DORY_TARGET")
 def pytest_configure(config):
     config.addinivalue_line("markers", "linux: needs doryd on this machine: its root folder, options or signals")
     config.addinivalue_line("markers", "slow: takes more than a few seconds, or much room")
+    # Who was started in the background ignores it, and so would all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
