@@ -11,9 +11,7 @@
 
 #if !NET_POLL
 
-#include <linux/sockios.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -38,12 +36,6 @@ int64_t net_system_send_file(int socket, int file, uint64_t off, size_t len)
 {
     off_t at = (off_t)off;
     return sendfile(socket, file, &at, len);
-}
-
-uint32_t net_system_unsent(int socket)
-{
-    int unsent = 0;
-    return ioctl(socket, SIOCOUTQ, &unsent) == 0 && unsent > 0 ? (uint32_t)unsent : 0;
 }
 
 #endif

@@ -76,10 +76,4 @@ int64_t net_system_send_file(int socket, int file, uint64_t off, size_t len)
     return -1;
 }
 
-uint32_t net_system_unsent(int socket)
-{
-    (void)socket;
-    return 0;
-}
-
 #endif
