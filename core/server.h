@@ -30,9 +30,6 @@
 /* The version of the protocol that `info` tells. */
 #define DORY_PROTOCOL 1U
 
-/* No answer's header is longer, whatever the request. */
-#define DORY_MAX_ANSWER 512U
-
 /* More than this still to be skipped: the server answers and closes. */
 #define DORY_MAX_SKIP (UINT64_C(1) << 20)
 

@@ -5,6 +5,7 @@
 
 #include "options.h"
 #include "report.h"
+#include "target.h"
 
 struct app {
     struct options options;
@@ -22,9 +23,9 @@ int command_info(struct app *app);
 /* Reports wrong usage and returns EXIT_USAGE. */
 int app_usage(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Looks at the name in `word`, a TARGET/NAME, before anything is sent. Returns EXIT_DONE, or reports it and returns EXIT_USAGE (there
- * is none) or EXIT_REFUSED (no server would take it). */
-int app_check_name(struct app *app, const char *name, const char *word);
+/* Takes `word` apart, which must be TARGET/NAME; nothing is sent. Returns EXIT_DONE, or reports what is wrong and returns
+ * EXIT_USAGE, or EXIT_REFUSED for a name that no server would take. */
+int app_parse_file(struct app *app, const char *word, struct target *target);
 
 /* Reports a name that no server would take, of the local file `file` unless that is NULL, and returns EXIT_REFUSED. */
 int app_refuse_name(struct app *app, const char *name, const char *file);

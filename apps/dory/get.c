@@ -254,13 +254,9 @@ int command_get(struct app *app)
     const char *word = app->options.word_count > 1 ? app->options.words[1] : NULL;
     struct get get = {.app = app};
     struct target target;
-    char error[512];
     int code;
 
-    if (!target_parse(&target, app->options.words[0], error, sizeof error)) {
-        return app_usage(app, "%s", error);
-    }
-    code = app_check_name(app, target.name, app->options.words[0]);
+    code = app_parse_file(app, app->options.words[0], &target);
     if (code != EXIT_DONE) {
         return code;
     }

@@ -83,14 +83,19 @@ int app_refuse_name(struct app *app, const char *name, const char *file)
     return EXIT_REFUSED;
 }
 
-int app_check_name(struct app *app, const char *name, const char *word)
+int app_parse_file(struct app *app, const char *word, struct target *target)
 {
-    size_t len = strlen(name);
+    char error[512];
+    size_t len;
 
-    if (len == 0 || name[len - 1] == '/') {
+    if (!target_parse(target, word, error, sizeof error)) {
+        return app_usage(app, "%s", error);
+    }
+    len = strlen(target->name);
+    if (len == 0 || target->name[len - 1] == '/') {
         return app_usage(app, "'%s' does not name a file: TARGET/NAME is needed", word);
     }
-    return dory_name_check(name, len, DORY_MAX_NAME) ? EXIT_DONE : app_refuse_name(app, name, NULL);
+    return dory_name_check(target->name, len, DORY_MAX_NAME) ? EXIT_DONE : app_refuse_name(app, target->name, NULL);
 }
 
 static int run(struct app *app)

@@ -113,13 +113,8 @@ static int run(struct rm *rm)
 static int parse(struct app *app, struct removal *removal, const char *word)
 {
     static const struct dory_call_events call_events = {.done = link_done};
-    char error[512];
-    int code;
+    int code = app_parse_file(app, word, &removal->target);
 
-    if (!target_parse(&removal->target, word, error, sizeof error)) {
-        return app_usage(app, "%s", error);
-    }
-    code = app_check_name(app, removal->target.name, word);
     if (code != EXIT_DONE) {
         return code;
     }

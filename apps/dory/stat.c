@@ -67,13 +67,9 @@ int command_stat(struct app *app)
         .answered = on_answered,
     };
     struct target target;
-    char error[512];
     int code;
 
-    if (!target_parse(&target, app->options.words[0], error, sizeof error)) {
-        return app_usage(app, "%s", error);
-    }
-    code = app_check_name(app, target.name, app->options.words[0]);
+    code = app_parse_file(app, app->options.words[0], &target);
     if (code != EXIT_DONE) {
         return code;
     }

@@ -145,3 +145,16 @@ def permissions(tmp_path):
     if not harness.permissions_bind(tmp_path):
         pytest.skip("permission bits do not bind here")
     return harness.bound_by_permissions
+
+
+@pytest.fixture
+def local(dory):
+    """local(name, data) makes a file in the client's folder and returns its path."""
+
+    def make(name, data):
+        path = dory.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    return make

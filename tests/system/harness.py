@@ -33,6 +33,9 @@ DORY = str(pathlib.Path(os.environ.get("DORY", REPOSITORY / "build/gcc/dory")).a
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|ThreadSanitizer|runtime error:")
 FAILURES = wire.STATUSES - {"ok", "more", "continue"}
 
+# What dory exits with.
+DONE, REFUSED, USAGE, NO_CONNECTION, TIMEOUT, LOCAL_FILE, MISMATCH = range(7)
+
 MIB = 1 << 20
 
 _run, _numbers = os.urandom(3).hex(), itertools.count()  # a target may remember the names of earlier runs

@@ -13,22 +13,7 @@ import stat
 import pytest
 
 import harness
-from harness import MIB, pattern
-
-DONE, REFUSED, USAGE, NO_CONNECTION, TIMEOUT, LOCAL_FILE, MISMATCH = range(7)
-
-
-@pytest.fixture
-def local(dory):
-    """local(name, data) makes a file in the client's folder and returns its path."""
-
-    def make(name, data):
-        path = dory.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return path
-
-    return make
+from harness import DONE, LOCAL_FILE, MIB, REFUSED, USAGE, pattern
 
 
 def expect(result, code):

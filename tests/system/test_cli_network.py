@@ -12,10 +12,9 @@ import pytest
 
 import harness
 import wire
-from harness import MIB, Fault, Listener, Proxy, pattern
+from harness import DONE, MIB, MISMATCH, NO_CONNECTION, REFUSED, TIMEOUT, USAGE, Fault, Listener, Proxy, pattern
 from wire import frame
 
-DONE, REFUSED, USAGE, NO_CONNECTION, TIMEOUT, LOCAL_FILE, MISMATCH = range(7)
 FAILED = {REFUSED, NO_CONNECTION, TIMEOUT, MISMATCH}
 
 

@@ -19,25 +19,10 @@ import pytest
 
 import harness
 import wire
-from harness import MIB, Listener, pattern
+from harness import DONE, LOCAL_FILE, MIB, MISMATCH, NO_CONNECTION, REFUSED, USAGE, Listener, pattern
 from wire import crc32, frame
 
 pytestmark = pytest.mark.linux
-
-DONE, REFUSED, USAGE, NO_CONNECTION, TIMEOUT, LOCAL_FILE, MISMATCH = range(7)
-
-
-@pytest.fixture
-def local(dory):
-    """local(name, data) makes a file in the client's folder and returns its path."""
-
-    def make(name, data):
-        path = dory.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return path
-
-    return make
 
 
 @pytest.fixture

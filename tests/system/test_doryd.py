@@ -2,6 +2,7 @@
 """The command line of doryd: what it prints, what it refuses to start with, and that each limit is an option."""
 
 import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -244,3 +245,14 @@ def test_it_says_nothing_on_stderr_while_all_is_well(server):
     made.get("f")
     made.stop()
     assert made.err == ""
+
+
+def test_make_install_brings_both_programs(tmp_path):
+    if pathlib.Path(harness.DORYD) != harness.REPOSITORY / "build/gcc/doryd":
+        pytest.skip("only the normal build is installed")
+    words = ["make", "-s", "install", f"DESTDIR={tmp_path}", "PREFIX=/usr"]
+    quiet = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")}
+    subprocess.run(words, cwd=harness.REPOSITORY, check=True, stdin=subprocess.DEVNULL, env=quiet)
+    for program in ("dory", "doryd"):
+        told = subprocess.run([tmp_path / "usr/bin" / program, "--version"], capture_output=True, check=True)
+        assert told.stdout.startswith(program.encode() + b" ")

@@ -383,3 +383,12 @@ def test_a_put_without_resume_leaves_no_partial_of_an_older_try(server):
     made.put("f", data)
     assert made.partial("f") == 0
     assert made.leftovers() == []
+
+
+@pytest.mark.linux
+def test_a_partial_expires_while_the_server_runs(server):
+    made = server("--partial-age", 1)
+    leave_partial(made, "f", pattern(3000), 2000)
+    poll_until(lambda: made.partial("f") > 0, "the partial")
+    poll_until(lambda: made.partial("f") == 0, "its end")
+    poll_until(lambda: not list((made.root / ".dory").iterdir()), "its file's end")

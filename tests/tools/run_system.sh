@@ -13,7 +13,8 @@ shift
 
 export DORYD="$build/doryd" DORY="$build/dory" DORY_PATIENCE="${DORY_PATIENCE:-3}"
 echo "$build: system tests run; tail -f $log shows them"
-if pytest-3 -p no:cacheprovider --basetemp="$files" tests/system "$@" >"$log" 2>&1 </dev/null; then
+if pytest-3 -rs --basetemp="$files" tests/system "$@" >"$log" 2>&1 </dev/null; then
+    grep '^SKIPPED' "$log" || true
     echo "$build: $(tail -n 1 "$log")"
     rm -rf "$files"
 else
