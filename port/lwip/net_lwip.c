@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections over lwIP's raw API.
+ *
+ * Implementation notes
+ *
+ * lwIP's callbacks only take notes: they queue pbufs and set bits. net_poll() acts on them outside of lwIP, so that an event
+ * may abort the very connection it is about, and the rules on what a callback may do and must return (ERR_ABRT) stay in
+ * the small functions at the top.
+ *
+ * After the error callback the pcb is lwIP's: `pcb` is NULL from there on, and every function looks.
+ *
+ * Priorities: when lwIP runs out of pcbs for a new connection it ends one of lower priority than the listener's. A
+ * connection that says good-bye may be ended so (LINGERING), one with a session never (OPEN).
+ */
+#include "net_lwip.h"
+
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/sys.h>
+
+/* Twice a second, in units of lwIP's slow timer. */
+#define POLL_INTERVAL 1U
+
+/* A handshake may take this long while others wait for its place. */
+#define HALF_OPEN_MS 1000U
+
+enum state {
+    FREE,
+    CONNECTING, /* net_connect() waits */
+    ACCEPTED,   /* opened() has not been told yet */
+    OPEN,
+    LINGERING, /* after net_close(): what arrives is discarded */
+};
+
+enum note {
+    NOTE_OPENED = 1,
+    NOTE_RESUME = 2,   /* what was withheld may be offered again */
+    NOTE_FIN = 4,      /* the peer has sent its last byte */
+    NOTE_ENDED = 8,    /* ended() was told */
+    NOTE_BLOCKED = 16, /* writable() was promised */
+    NOTE_MOVED = 32,   /* ... and may be due */
+    NOTE_OUTPUT = 64,  /* there is something for tcp_output() */
+    NOTE_CLOSE = 128,  /* the FIN is still to be sent */
+};
+
+uint32_t net_now_ms(void)
+{
+    return sys_now();
+}
+
+static void drop_received(struct net_conn *conn)
+{
+    if (conn->received != NULL) {
+        pbuf_free(conn->received);
+        conn->received = NULL;
+    }
+}
+
+static void forget(struct net_conn *conn)
+{
+    drop_received(conn);
+    conn->pcb = NULL;
+    conn->state = FREE;
+    conn->notes = 0;
+}
+
+/* Lets go of the pcb: no callback of it will come. */
+static struct tcp_pcb *detach(struct net_conn *conn)
+{
+    struct tcp_pcb *pcb = conn->pcb;
+
+    tcp_arg(pcb, NULL);
+    tcp_recv(pcb, NULL);
+    tcp_sent(pcb, NULL);
+    tcp_err(pcb, NULL);
+    tcp_poll(pcb, NULL, 0);
+    forget(conn);
+    return pcb;
+}
+
+/* ---- lwIP's callbacks: they take notes -------------------------------------- */
+
+/* When both sides have said good-bye lwIP sees to the rest; it may free a pcb in TIME-WAIT without a word. */
+static void on_fin(struct net_conn *conn)
+{
+    if (conn->state == LINGERING && (conn->notes & NOTE_CLOSE) == 0) {
+        (void)tcp_close(detach(conn));
+    } else {
+        conn->notes |= NOTE_FIN;
+    }
+}
+
+static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *received, err_t err)
+{
+    struct net_conn *conn = arg;
+
+    (void)err;
+    if (received == NULL) {
+        on_fin(conn);
+        return ERR_OK;
+    }
+    if (conn->state == LINGERING) {
+        tcp_recved(pcb, received->tot_len);
+        pbuf_free(received);
+        return ERR_OK;
+    }
+    if (conn->received == NULL) {
+        conn->received = received;
+    } else if (pbuf_clen(conn->received) + pbuf_clen(received) <= NET_LWIP_PBUFS) {
+        pbuf_cat(conn->received, received);
+    } else {
+        return ERR_MEM; /* lwIP keeps it, and asks again */
+    }
+    conn->notes |= NOTE_RESUME;
+    return ERR_OK;
+}
+
+static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+    struct net_conn *conn = arg;
+
+    (void)pcb;
+    (void)len;
+    conn->notes |= NOTE_MOVED;
+    return ERR_OK;
+}
+
+/* Twice a second: what failed for want of memory is tried again, though nothing else happens on this connection. */
+static err_t on_poll(void *arg, struct tcp_pcb *pcb)
+{
+    return on_sent(arg, pcb, 0);
+}
+
+/* The pcb is gone already. */
+static void on_error(void *arg, err_t err)
+{
+    struct net_conn *conn = arg;
+
+    (void)err;
+    conn->pcb = NULL;
+    if (conn->state == LINGERING || conn->state == ACCEPTED) {
+        forget(conn);
+    }
+}
+
+static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct net_conn *conn = arg;
+
+    (void)pcb;
+    (void)err;
+    conn->notes |= NOTE_OPENED;
+    return ERR_OK;
+}
+
+/* ---- Places ----------------------------------------------------------------- */
+
+static void attach(struct net_conn *conn, struct net *net, struct tcp_pcb *pcb, enum state state)
+{
+    conn->net = net;
+    conn->pcb = pcb;
+    conn->user = NULL;
+    conn->state = (uint8_t)state;
+    conn->notes = 0;
+    tcp_arg(pcb, conn);
+    tcp_recv(pcb, on_received);
+    tcp_sent(pcb, on_sent);
+    tcp_err(pcb, on_error);
+    tcp_poll(pcb, on_poll, POLL_INTERVAL);
+    tcp_setprio(pcb, TCP_PRIO_NORMAL + 1);
+    tcp_nagle_disable(pcb);
+}
+
+/* A free place; else that of the connection that has said good-bye longest ago. */
+static struct net_conn *take_place(struct net *net)
+{
+    struct net_conn *oldest = NULL;
+
+    for (uint32_t i = 0; i < net->conn_count; i++) {
+        struct net_conn *conn = &net->conns[i];
+
+        if (conn->state == FREE) {
+            return conn;
+        }
+        if (conn->state == LINGERING && (oldest == NULL || (int32_t)(conn->since_ms - oldest->since_ms) < 0)) {
+            oldest = conn;
+        }
+    }
+    if (oldest != NULL) {
+        net_reset(oldest);
+    }
+    return oldest;
+}
+
+static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct net *net = arg;
+    struct net_conn *conn;
+
+    if (err != ERR_OK || pcb == NULL) {
+        return ERR_VAL;
+    }
+    conn = take_place(net);
+    if (conn == NULL) {
+        return ERR_MEM; /* lwIP resets it */
+    }
+    attach(conn, net, pcb, ACCEPTED);
+    return ERR_OK;
+}
+
+err_t net_listen(struct net *net, uint16_t port, uint8_t backlog)
+{
+    struct tcp_pcb *pcb = tcp_new();
+    struct tcp_pcb *listener;
+    err_t err;
+
+    if (pcb == NULL) {
+        return ERR_MEM;
+    }
+    err = tcp_bind(pcb, IP_ANY_TYPE, port);
+    listener = err == ERR_OK ? tcp_listen_with_backlog_and_err(pcb, backlog, &err) : NULL;
+    if (listener == NULL) {
+        (void)tcp_close(pcb);
+        return err;
+    }
+    net->listener = listener;
+    tcp_arg(listener, net);
+    tcp_accept(listener, on_accepted);
+    return ERR_OK;
+}
+
+struct net_conn *net_connect(struct net *net, const ip_addr_t *address, uint16_t port, void *user)
+{
+    struct net_conn *conn = take_place(net);
+    struct tcp_pcb *pcb = conn != NULL ? tcp_new() : NULL;
+
+    if (pcb == NULL) {
+        return NULL;
+    }
+    attach(conn, net, pcb, CONNECTING);
+    conn->user = user;
+    if (tcp_connect(pcb, address, port, on_connected) != ERR_OK) {
+        tcp_abort(detach(conn));
+        return NULL;
+    }
+    return conn;
+}
+
+/* ---- For the application ------------------------------------------------------ */
+
+size_t net_send(struct net_conn *conn, const void *data, size_t len)
+{
+    struct tcp_pcb *pcb = conn->pcb;
+    u16_t room = pcb != NULL ? tcp_sndbuf(pcb) : 0;
+    size_t part = len < room ? len : room;
+
+    /* Memory may be short for all of it, and still do for less. */
+    while (part > 0 && tcp_write(pcb, data, (u16_t)part, TCP_WRITE_FLAG_COPY) != ERR_OK) {
+        part /= 2;
+    }
+    if (part > 0) {
+        conn->notes |= NOTE_OUTPUT;
+    }
+    if (part < len) {
+        conn->notes |= NOTE_BLOCKED;
+    }
+    return part;
+}
+
+uint32_t net_unsent(const struct net_conn *conn)
+{
+    return conn->pcb != NULL ? conn->pcb->snd_lbb - conn->pcb->lastack : 0;
+}
+
+void net_resume(struct net_conn *conn)
+{
+    conn->notes |= NOTE_RESUME;
+}
+
+/* Sends the FIN when lwIP has the memory for it. */
+static void finish(struct net_conn *conn)
+{
+    if (tcp_shutdown(conn->pcb, 0, 1) == ERR_OK) {
+        conn->notes &= (uint8_t)~NOTE_CLOSE;
+    }
+}
+
+void net_close(struct net_conn *conn)
+{
+    if (conn->pcb == NULL) {
+        forget(conn);
+        return;
+    }
+    if (conn->received != NULL) {
+        tcp_recved(conn->pcb, conn->received->tot_len);
+        drop_received(conn);
+    }
+    conn->state = LINGERING;
+    conn->since_ms = net_now_ms();
+    conn->last_unsent = net_unsent(conn);
+    conn->notes = (uint8_t)((conn->notes & NOTE_FIN) | NOTE_CLOSE);
+    tcp_setprio(conn->pcb, TCP_PRIO_MIN);
+    finish(conn);
+}
+
+void net_reset(struct net_conn *conn)
+{
+    if (conn->pcb == NULL) {
+        forget(conn);
+        return;
+    }
+    tcp_abort(detach(conn));
+}
+
+void net_set_user(struct net_conn *conn, void *user)
+{
+    conn->user = user;
+}
+
+void *net_user(const struct net_conn *conn)
+{
+    return conn->user;
+}
+
+/* ---- What happens outside of lwIP --------------------------------------------- */
+
+/* Offers what has arrived, in place, until less is taken than was offered. */
+static void feed(struct net_conn *conn)
+{
+    const struct net *net = conn->net;
+    size_t len, taken;
+
+    conn->notes &= (uint8_t)~NOTE_RESUME;
+    do {
+        len = conn->received->len;
+        taken = net->events->received(net->app, conn, conn->received->payload, len);
+        if (conn->state != OPEN || conn->received == NULL) {
+            return; /* the event closed it */
+        }
+        conn->received = pbuf_free_header(conn->received, (u16_t)taken);
+        if (conn->pcb != NULL) {
+            tcp_recved(conn->pcb, (u16_t)taken);
+        }
+    } while (taken == len && conn->received != NULL);
+}
+
+static void handle_open(struct net_conn *conn)
+{
+    const struct net *net = conn->net;
+
+    if ((conn->notes & NOTE_RESUME) != 0 && conn->received != NULL) {
+        feed(conn);
+    }
+    if (conn->state == OPEN && conn->pcb == NULL) {
+        net->events->closed(net->app, conn, "the connection was reset");
+        forget(conn);
+        return;
+    }
+    if (conn->state == OPEN && conn->received == NULL && (conn->notes & (NOTE_FIN | NOTE_ENDED)) == NOTE_FIN) {
+        conn->notes |= NOTE_ENDED;
+        net->events->ended(net->app, conn);
+    }
+    if (conn->state == OPEN && (conn->notes & NOTE_BLOCKED) != 0 && (conn->notes & NOTE_MOVED) != 0) {
+        conn->notes &= (uint8_t) ~(NOTE_BLOCKED | NOTE_MOVED);
+        net->events->writable(net->app, conn);
+    }
+}
+
+/* What the peer still acknowledges is a sign of life. */
+static void handle_lingering(struct net_conn *conn, uint32_t now_ms)
+{
+    uint32_t unsent = net_unsent(conn);
+
+    if ((conn->notes & NOTE_CLOSE) != 0) {
+        finish(conn);
+    }
+    if ((conn->notes & (NOTE_CLOSE | NOTE_FIN)) == NOTE_FIN) {
+        on_fin(conn);
+        return;
+    }
+    if (unsent < conn->last_unsent) {
+        conn->since_ms = now_ms;
+    }
+    conn->last_unsent = unsent;
+    if (now_ms - conn->since_ms >= conn->net->linger_ms) {
+        net_reset(conn);
+    }
+}
+
+static void open_conn(struct net_conn *conn, bool outgoing)
+{
+    conn->state = OPEN;
+    conn->notes &= (uint8_t)~NOTE_OPENED;
+    conn->net->events->opened(conn->net->app, conn, outgoing);
+}
+
+static void handle_connecting(struct net_conn *conn)
+{
+    if (conn->pcb == NULL) {
+        conn->net->events->closed(conn->net->app, conn, "no connection");
+        forget(conn);
+    } else if ((conn->notes & NOTE_OPENED) != 0) {
+        open_conn(conn, true);
+    }
+}
+
+static void handle(struct net_conn *conn, uint32_t now_ms)
+{
+    switch ((enum state)conn->state) {
+    case FREE:
+        break;
+    case CONNECTING:
+        handle_connecting(conn);
+        break;
+    case ACCEPTED:
+        open_conn(conn, false);
+        break;
+    case OPEN:
+        handle_open(conn);
+        break;
+    case LINGERING:
+        handle_lingering(conn, now_ms);
+        break;
+    }
+    if (conn->pcb != NULL && (conn->notes & NOTE_OUTPUT) != 0) {
+        conn->notes &= (uint8_t)~NOTE_OUTPUT;
+        (void)tcp_output(conn->pcb);
+    }
+}
+
+/* While the backlog is full nobody else gets in: the oldest handshake makes room once it has had its time. */
+static void end_half_open(const struct net *net)
+{
+    const struct tcp_pcb_listen *listener = (const struct tcp_pcb_listen *)net->listener;
+    struct tcp_pcb *oldest = NULL;
+
+    if (listener == NULL || listener->accepts_pending < listener->backlog) {
+        return;
+    }
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        if (pcb->state == SYN_RCVD && (oldest == NULL || tcp_ticks - pcb->tmr > tcp_ticks - oldest->tmr)) {
+            oldest = pcb;
+        }
+    }
+    if (oldest != NULL && (tcp_ticks - oldest->tmr) * TCP_SLOW_INTERVAL >= HALF_OPEN_MS) {
+        tcp_abort(oldest);
+    }
+}
+
+static bool wants_turn(const struct net_conn *conn)
+{
+    return conn->state == ACCEPTED ||
+           (conn->state == OPEN && ((conn->notes & NOTE_RESUME) != 0 && conn->received != NULL));
+}
+
+uint32_t net_poll(struct net *net)
+{
+    uint32_t now_ms = net_now_ms();
+    uint32_t wait_ms;
+
+    for (uint32_t i = 0; i < net->conn_count; i++) {
+        handle(&net->conns[i], now_ms);
+    }
+    end_half_open(net);
+    wait_ms = net->events->tick(net->app, now_ms);
+    for (uint32_t i = 0; i < net->conn_count; i++) {
+        if (wants_turn(&net->conns[i])) {
+            return 0;
+        }
+    }
+    return wait_ms;
+}
