@@ -17,9 +17,11 @@ PORTABLE = FREESTANDING | {"string.h"}
 LAYERS = {
     "core": (["core"], PORTABLE | {"jsmn.h"}),
     "port": (["core", "port"], PORTABLE),
+    "port/flash": (["core", "port", "port/flash"], PORTABLE),
     "port/*": (["core", "port", "port/*"], None),
     "apps/*": (["core", "port", "port/*", "apps", "apps/*"], None),
     "boards/*": (["core", "port", "port/*", "boards", "boards/*"], None),
+    "boards/common/arch": ([], PORTABLE),
     "tests/*": (["core", "port", "port/*", "apps/*", "tests/*"], None),
 }
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the slot store share: where things lie in a slot, and how
+ * records look. The agreement about power cuts stands in slot_store.c.
+ */
+#ifndef SLOT_PRIVATE_H
+#define SLOT_PRIVATE_H
+
+#include "slot_store.h"
+
+#define NO_SLOT 255U
+
+/* Records of progress that a head has room for. */
+#define PROGRESS_RECORDS 12U
+
+enum slot_kind {
+    SLOT_FREE,    /* holds nothing that could be taken for a file */
+    SLOT_STALE,   /* free, but it holds an older copy of a file, which must not outlive the newer one */
+    SLOT_LIVE,    /* holds a file */
+    SLOT_PARTIAL, /* holds the partial */
+    SLOT_WRITING  /* belongs to the writer */
+};
+
+enum slot_mode { MODE_NONE, MODE_PUT, MODE_REMOVE };
+
+/* How a change goes on that nobody asks for any more. */
+enum slot_ending { ENDING_NOT, ENDING_DROP, ENDING_KEEP, ENDING_UNOBSERVED };
+
+enum slot_step { STEP_NONE, STEP_ERASE_HEAD, STEP_HEADER, STEP_ERASE, STEP_PAGE, STEP_PROGRESS, STEP_COMMIT };
+
+/* ---- Records: slot_record.c ---- */
+
+enum slot_record_kind { RECORD_FILE = 'F', RECORD_EMPTY = 'E', RECORD_PROGRESS = 'P', RECORD_COMMIT = 'C' };
+
+struct slot_record {
+    uint8_t kind; /* enum slot_record_kind */
+    uint8_t name_len;
+    uint8_t has_crc32;
+    uint8_t zero;
+    uint32_t sequence;
+    uint32_t size; /* bytes of the file */
+    uint32_t crc32;
+    uint32_t offset;               /* bytes of it that are there */
+    char name[DORY_MAX_NAME + 4U]; /* ends with NUL; on the device the record's CRC-32 is in that place */
+};
+
+/* Works out unit, head_len, slot_len and seed. Returns whether the device has room for the slots. */
+bool slot_layout_begin(struct slot_store *store);
+
+/* Where a head of a slot, 0 or 1, has its commit record (`index` 0) and its records of progress (1 to PROGRESS_RECORDS). */
+uint32_t slot_note_off(const struct slot_store *store, unsigned head, unsigned index);
+
+/* Bytes that a slot holds of a file: its last ones. */
+uint32_t slot_capacity(const struct slot_store *store);
+
+uint64_t slot_address(const struct slot_store *store, unsigned slot, uint32_t off);
+
+/* Puts `record` into the store's buffer. Returns its length there, in whole pages. */
+uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record);
+
+/* Reads the header of a slot's head 0 or 1, or a note of the newer one. The device must be settled. DORY_OK, DORY_NOT_FOUND
+ * (no record, or none that is whole), DORY_BUSY, DORY_IO_ERROR. */
+int slot_header_read(const struct slot_store *store, unsigned slot, unsigned head, struct slot_record *record);
+int slot_note_read(const struct slot_store *store, unsigned slot, unsigned index, struct slot_record *record);
+
+/* ---- Files: slot_store.c ---- */
+
+/* Finds the slot of a file. Returns its index and fills in `*record`; or DORY_NOT_FOUND, DORY_BAD_NAME (a folder, or below
+ * a file), DORY_BUSY, DORY_IO_ERROR. */
+int slot_find(struct slot_store *store, const char *name, struct slot_record *record);
+
+/* Reads the header of the file or partial in a slot. DORY_OK, DORY_BUSY, DORY_IO_ERROR. */
+int slot_file_read(const struct slot_store *store, unsigned slot, struct slot_record *record);
+
+uint8_t slot_name_tag(const char *name);
+
+/* Reads of the bytes in a slot, which are `end` bytes, up to `len` at `off`. Returns as read() of core/store.h. */
+int32_t slot_data_read(struct slot_store *store, unsigned slot, uint64_t off, uint64_t end, uint8_t *dst, size_t len);
+
+/* ---- Changes: slot_change.c ---- */
+
+/* Calls slot_store_run() patiently. Returns whether the device can be asked. */
+bool slot_is_settled(struct slot_store *store);
+
+/* Forgets the partial, if there is one. */
+void slot_partial_drop(struct slot_store *store);
+
+/* Copies of the table in core/store.h. */
+int slot_change_put(void *ctx, const struct dory_put *put, struct dory_writer **writer);
+int slot_change_remove(void *ctx, const char *name, struct dory_writer **writer);
+int32_t slot_change_write(void *ctx, struct dory_writer *writer, const uint8_t *data, size_t len);
+int32_t slot_change_reread(void *ctx, struct dory_writer *writer, uint64_t off, uint8_t *dst, size_t len);
+int slot_change_commit(void *ctx, struct dory_writer *writer);
+void slot_change_abort(void *ctx, struct dory_writer *writer, bool keep);
+struct dory_writer *slot_change_holder(void *ctx, const char *name);
+uint64_t slot_change_partial(void *ctx, const char *name);
+
+#endif
