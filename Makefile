@@ -8,6 +8,7 @@
 PREFIX       ?= /usr/local#  where `install` puts the programs
 DESTDIR      ?=#             a folder to put in front of that, for packagers
 JSMN_DIR     ?=#             the folder of jsmn.h, when the compiler doesn't find it by itself
+LWIP_DIR     ?= build/lwip#  lwIP's source
 JOBS         ?= 2#           what `check` does at once
 FUZZ_SECONDS ?= 15#          for each fuzz target
 PYTEST_ARGS  ?=#             further words for pytest, such as -k NAME
@@ -16,14 +17,16 @@ V            ?=#             1: print whole command lines
 # ---- Sources ----------------------------------------------------------------
 
 CORE  := $(wildcard core/*.c)
-LIB   := $(CORE) $(wildcard port/*.c port/posix/*.c)
+LIB   := $(CORE) $(wildcard port/*.c port/posix/*.c port/flash/*.c)
 APPS  := $(patsubst apps/%/,%,$(sort $(dir $(wildcard apps/*/*.c))))
 UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 BARE  := $(patsubst tests/unit/%.c,%,$(shell grep -L '"../../port/' $(wildcard tests/unit/test_*.c)))# need core only
 FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+BOARDS := mps2-an385 lm3s6965evb
 EMBED := $(patsubst tests/embed/%.c,%,$(wildcard tests/embed/*.c))
-C     := $(LIB) $(wildcard apps/*/*.c tests/*/*.c)
-H     := $(wildcard core/*.h port/*.h port/*/*.h apps/*/*.h tests/*/*.h)
+BOARD_C := $(wildcard port/lwip/*.c boards/*/*.c)
+C     := $(LIB) $(BOARD_C) $(wildcard apps/*/*.c tests/*/*.c)
+H     := $(wildcard core/*.h port/*.h port/*/*.h apps/*/*.h boards/*/*.h tests/*/*.h)
 
 # ---- Flags ------------------------------------------------------------------
 
@@ -65,7 +68,7 @@ compile = $(cc.$1) $(call config,$1) $(CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP 
 
 # ---- Building ---------------------------------------------------------------
 
-.PHONY: all help deps deps-check deps-bench install uninstall demo check unit system system-quick fuzz lint cov size \
+.PHONY: all help deps deps-boards deps-check deps-bench install uninstall demo check unit system system-quick fuzz lint cov size \
         bench format clean gcc clang asan poll
 .SECONDARY:
 .SHELLFLAGS := -ec
@@ -109,6 +112,8 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libdory.a
 
 -include $(foreach v,$(VARIANTS),$(C:%.c=build/$v/obj/%.d))
 
+include boards/hosted/hosted.mk boards/boards.mk
+
 # ---- Using ------------------------------------------------------------------
 
 ## Print what can be made
@@ -122,8 +127,12 @@ help:
 deps:
 	@JSMN_DIR=$(JSMN_DIR) tests/tools/deps.sh build
 
+## Install what boards need and is missing, and unpack lwIP (Debian)
+deps-boards: deps
+	@LWIP_DIR=$(LWIP_DIR) tests/tools/deps.sh boards
+
 ## Install what the tests need and is missing (Debian)
-deps-check: deps
+deps-check: deps-boards
 	@tests/tools/deps.sh check
 
 ## Install what `bench` compares with and is missing (Debian)
@@ -208,13 +217,26 @@ lint-layers: | deps-check
 lint-cppcheck: | deps-check
 	@mkdir -p build/lint/cppcheck
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 \
-	    --suppress=missingIncludeSystem --cppcheck-build-dir=build/lint/cppcheck -j2 $(CONFIG) $(C)
+	    --suppress=missingIncludeSystem --cppcheck-build-dir=build/lint/cppcheck -j2 $(CONFIG) $(filter-out $(BOARD_C),$(C))
+	@mkdir -p build/lint/cppcheck-boards
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 \
+	    --suppress=missingIncludeSystem --suppress='*:$(LWIP_DIR)/*' --suppress='comparePointers:boards/common/*' \
+	    --cppcheck-build-dir=build/lint/cppcheck-boards -j2 $(HOSTED_CPPFLAGS:-isystem=-I) $(BOARD_C)
 
 # The analyzer takes long on tests, and these are run under sanitizers anyhow; their main() may be a long list.
 build/lint/tests/%.tidy: TIDY := --checks=-clang-analyzer-*,-readability-function-size
 
+# What only boards compile has their configuration, and newlib's headers.
+newlib_include = $(dir $(shell arm-none-eabi-gcc -print-file-name=libc.a))../include
+board_tidy = --target=arm-none-eabi -mcpu=cortex-m3 -mthumb -Iboards/$1 -Iboards/common \
+    -isystem $(LWIP_DIR)/src/include -isystem build/boards/include -isystem $(newlib_include)
+TIDY_FLAGS = $(CONFIG) $(CPPFLAGS) -pthread
+$(foreach folder,port/lwip boards/hosted,$(eval build/lint/$(folder)/%.tidy: TIDY_FLAGS = $(HOSTED_CPPFLAGS)))
+build/lint/boards/common/%.tidy: TIDY_FLAGS = $(call board_tidy,mps2-an385)
+$(foreach name,$(BOARDS),$(eval build/lint/boards/$(name)/%.tidy: TIDY_FLAGS = $$(call board_tidy,$(name))))
+
 build/lint/%.tidy: %.c $(H) .clang-tidy | deps-check
-	$(call say,TIDY) mkdir -p $(@D); clang-tidy --quiet $(TIDY) $< -- $(CONFIG) $(CPPFLAGS) -std=c11 -pthread 2>$@.log && touch $@ || \
+	$(call say,TIDY) mkdir -p $(@D); clang-tidy --quiet $(TIDY) $< -- $(TIDY_FLAGS) -std=c11 2>$@.log && touch $@ || \
 	    { cat $@.log; exit 1; }
 
 ## Format every C file in place

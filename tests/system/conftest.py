@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Fixtures of the system tests, which drive the real programs over loopback and know nothing of their insides.
 
-DORYD and DORY name the programs (build/gcc/ unless given). With DORY_TARGET=HOST:PORT the protocol tests run against
-that server in place of a doryd of their own, a board for instance; tests marked `linux` (they need the root folder,
-options or signals) are then left out. DORY_PATIENCE=N makes every wait N times as patient.
+DORYD and DORY name the programs (build/gcc/ unless given). With DORY_BOARD=NAME the protocol tests run against that board
+(boards.py), with DORY_TARGET=HOST:PORT against that server, in place of a doryd of their own; tests marked `linux` (they
+need the root folder, options or signals) are then left out. DORY_PATIENCE=N makes every wait N times as patient.
 """
 
 import os
@@ -11,14 +11,17 @@ import signal
 
 import pytest
 
+import boards
 import harness
 import wire
 
 TARGET = os.environ.get("DORY_TARGET")
+BOARD = os.environ.get("DORY_BOARD")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "linux: needs doryd on this machine: its root folder, options or signals")
+    config.addinivalue_line("markers", "board(name, ...): needs a board of its own, one of these")
     config.addinivalue_line("markers", "slow: takes more than a few seconds, or much room")
     # Who was started in the background ignores it, and so would all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,17 +31,24 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "server" in item.fixturenames and not item.get_closest_marker("linux"):
             raise pytest.UsageError(f"{item.nodeid} starts doryd, but is not marked linux")
-    if TARGET:
-        left_out = [item for item in items if item.get_closest_marker("linux")]
-        items[:] = [item for item in items if not item.get_closest_marker("linux")]
-        config.hook.pytest_deselected(items=left_out)
+    left_out = [item for item in items if not is_for_target(item)]
+    items[:] = [item for item in items if is_for_target(item)]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def is_for_target(item):
+    """Whether the test is about what is under test: doryd of this machine, a board, or any server."""
+    board = item.get_closest_marker("board")
+    if board:
+        return BOARD in board.args
+    return not (item.get_closest_marker("linux") and (TARGET or BOARD))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def programs():
     """One clear word when they have not been built, in place of a thousand failures."""
     for program in (harness.DORYD, harness.DORY):
-        if not os.access(program, os.X_OK) and not (TARGET and program == harness.DORYD):
+        if not os.access(program, os.X_OK) and not ((TARGET or BOARD) and program == harness.DORYD):
             pytest.exit(f"{program} is not there: run make first", returncode=2)
 
 
@@ -79,11 +89,46 @@ def server(tmp_path):
     assert not problems, "\n".join(problems)
 
 
+@pytest.fixture(scope="session")
+def board_under_test(tmp_path_factory):
+    """The board that all tests share. At the end it must have given everything back."""
+    made = boards.make(BOARD, tmp_path_factory.mktemp("board"))
+    try:
+        made.start()
+        made.ask("info")
+        before = made.statistics()
+        yield made
+        made.check_quiet(before)
+        made.check_stack()
+        made.stop()
+    finally:
+        made.abandon()
+
+
+@pytest.fixture
+def board(tmp_path):
+    """board(*options, **more) starts a board of the test's own; it must be alive at the end."""
+    made = []
+
+    def start(*options, **more):
+        made.append(boards.make(BOARD, tmp_path / f"board{len(made)}", *options, **more))
+        return made[-1].start()
+
+    yield start
+    for one in made:
+        try:
+            if one.process is not None:
+                one.stop()
+        finally:
+            one.abandon()
+
+
 @pytest.fixture
 def target(request):
-    """The server under test with its usual limits: DORY_TARGET, or a doryd of our own."""
-    if TARGET:
-        made = harness.Target(wire.split_address(TARGET))
+    """The server under test with its usual limits: DORY_BOARD, DORY_TARGET, or a doryd of our own."""
+    if TARGET or BOARD:
+        address = request.getfixturevalue("board_under_test").address if BOARD else wire.split_address(TARGET)
+        made = harness.Target(address)
         yield made
         made.finish()
         assert made.ask("info").status == "ok"

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh build|check: makes sure that what building (or testing) needs is there. What is missing is
-# installed with apt-get; where all is there, nothing is called and no network is touched. Each thing
-# is looked for as the compiler would, so a system without Debian's packages works as well.
+# deps.sh build|boards|check: makes sure that what building (or boards, or testing) needs is there. What
+# is missing is installed with apt-get; where all is there, nothing is called and no network is touched.
+# Each thing is looked for as the compiler would, so a system without Debian's packages works as well.
+#
+# lwIP is a source package: it is fetched by its name and unpacked in LWIP_DIR (build/lwip unless given).
 
 set -eu
 LC_ALL=C
@@ -46,6 +48,14 @@ look_for_build() {
     need libdeflate-dev header libdeflate.h
 }
 
+look_for_boards() {
+    need gcc-arm-none-eabi program arm-none-eabi-gcc
+    need libnewlib-arm-none-eabi newlib
+    need libslirp-dev header slirp/libslirp.h
+    need qemu-system-arm program qemu-system-arm
+    [ -e "$lwip/src/core/tcp.c" ] || need xz-utils program xz
+}
+
 look_for_check() {
     need clang program clang
     need libclang-rt-dev libfuzzer
@@ -55,8 +65,6 @@ look_for_check() {
     need cppcheck program cppcheck
     need gcovr program gcovr
     need libcmocka-dev cmocka
-    need gcc-arm-none-eabi program arm-none-eabi-gcc
-    need libnewlib-arm-none-eabi newlib
     need python3 program python3
     need python3-pytest program pytest-3
 }
@@ -86,13 +94,48 @@ fail() {
     exit 1
 }
 
+# From the same servers as the machine's own packages, with lists of our own: the machine's stay as they are.
+fetch_lwip() {
+    apt=$(mktemp -d "$(dirname "$lwip")/apt-XXXXXX")
+    apt=$(cd "$apt" && pwd)
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+    # shellcheck disable=SC2016  # apt's variables
+    apt-get indextargets --format '$(CREATED_BY) deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' |
+        sed -n 's/^Packages //p' | sort -u >"$apt/sources.list"
+    set -- apt-get -q -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=
+    (cd "$apt" && "$@" update && "$@" source --download-only lwip) >"$apt/log" 2>&1 </dev/null || {
+        cat "$apt/log" >&2
+        fail "can't fetch the source package lwip; elsewhere: make LWIP_DIR=the folder of its source"
+    }
+    mkdir "$apt/lwip"
+    tar -xf "$apt"/lwip_*.orig.tar.* -C "$apt/lwip" --strip-components=1
+    # Whole or not at all; whoever comes second finds it there.
+    mv -T "$apt/lwip" "$lwip" 2>/dev/null || test -e "$lwip/src/core/tcp.c" || fail "can't unpack lwIP in $lwip"
+    rm -rf "$apt"
+}
+
+unpack_lwip() {
+    [ -e "$lwip/src/core/tcp.c" ] && return
+    [ "$lwip" = build/lwip ] || fail "LWIP_DIR=$lwip holds no src/core/tcp.c of lwIP"
+    mkdir -p "$(dirname "$lwip")"
+    echo "deps.sh: fetching the source of lwIP"
+    fetch_lwip
+}
+
+lwip=${LWIP_DIR:-build/lwip}
 case "${1:-}" in
-build | check) ;;
-*) fail 'usage: deps.sh build|check' ;;
+build | boards | check) ;;
+*) fail 'usage: deps.sh build|boards|check' ;;
 esac
 
+finish() {
+    [ "$1" != boards ] || unpack_lwip
+    exit 0
+}
+
 "look_for_$1"
-[ -z "$missing" ] && exit
+[ -n "$missing" ] || finish "$1"
 
 by_hand="By their Debian names, what is missing:$missing.
 Where they are not packaged: jsmn is one header (make JSMN_DIR=its folder)."
@@ -104,3 +147,4 @@ install_or_update || fail "apt-get could not install everything. $by_hand"
 missing=
 "look_for_$1"
 [ -z "$missing" ] || fail "installed, but still not found. $by_hand"
+finish "$1"

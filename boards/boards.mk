@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+#
+# Firmware for the boards: lwIP, core, port and a board's folder, linked into
+# one image. Included by the Makefile at the top, whose variables it uses.
+
+# ---- What may be chosen: make NAME=VALUE ------------------------------------
+
+BOARD    ?= mps2-an385#        mps2-an385 or lm3s6965evb
+PORT     ?= 9002#              on this machine, where `run` forwards to the board
+SD       ?=#                   the SD card's image for `run`; made when it is missing
+CROSS    ?= arm-none-eabi-#    what the names of the compiler's tools begin with
+
+# ---- Each board's own -------------------------------------------------------
+
+optimize.mps2-an385   := -O2
+qemu.mps2-an385       := -M mps2-an385
+
+optimize.lm3s6965evb  := -Os -flto -flto-partition=none
+qemu.lm3s6965evb      := -M lm3s6965evb
+sd.lm3s6965evb        := 64M
+
+# ---- Sources and flags ------------------------------------------------------
+
+board       := $(strip $(BOARD))
+board_build := build/boards/$(board)
+board_elf   := $(board_build)/dory.elf
+lwip_source := $(strip $(LWIP_DIR))/src
+lwip_core   := def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp
+lwip_ipv4   := dhcp etharp icmp ip4 ip4_addr
+lwip        := $(lwip_core:%=core/%) $(lwip_ipv4:%=core/ipv4/%) netif/ethernet
+firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/common/*.c boards/$(board)/*.c)
+board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o)
+
+board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -ffunction-sections -fdata-sections \
+               -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include -MMD -MP
+board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings \
+               -Lboards/common -T boards/$(board)/$(board).ld
+
+# ---- Building ---------------------------------------------------------------
+
+.PHONY: firmware run
+
+## Build the firmware of BOARD, in build/boards/BOARD/
+firmware: $(board_elf) $(board_build)/dory.bin
+	@$(CROSS)size $<
+
+# In a folder of its own: the host's other headers must not be seen by the cross compiler.
+build/boards/include/jsmn.h: | deps-boards
+	@mkdir -p $(@D); cp $$(ls $(JSMN_DIR:%=%/jsmn.h) /usr/include/jsmn.h /usr/local/include/jsmn.h 2>/dev/null | head -n 1) $@
+
+$(board_build)/lwip/%.o: $(lwip_source)/%.c boards/boards.mk | deps-boards
+	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) -Wall -Werror -c -o $@ $<
+
+$(board_build)/obj/%.o: %.c boards/boards.mk | build/boards/include/jsmn.h
+	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) $(WARNINGS) -c -o $@ $<
+
+# Neither an allocator nor what it would stand on.
+$(board_elf): $(board_objs) boards/$(board)/$(board).ld boards/common/cortex_m.ld
+	$(call say,LINK) $(CROSS)gcc $(board_link) -Wl,-Map=$(@:.elf=.map) -o $@ $(board_objs); \
+	! $(CROSS)nm $@ | grep -Ew '(_?(malloc|calloc|realloc|free)(_r)?|_sbrk(_r)?)'
+
+# Not for the optimizer's eyes: main() knows memory only after the start-up has prepared it, and what stands for the
+# library's memcpy() must not call it.
+$(board_build)/obj/boards/common/startup.o $(board_build)/obj/boards/$(board)/memory.o: \
+    board_flags += -fno-tree-loop-distribute-patterns -fno-lto
+
+$(board_build)/dory.bin: $(board_elf)
+	$(call say,COPY) $(CROSS)objcopy -O binary $< $@
+
+-include $(board_objs:.o=.d)
+
+# ---- Running ----------------------------------------------------------------
+
+sd_image = $(or $(SD),$(board_build)/sd.img)
+
+## Run the firmware of BOARD in QEMU, its port 9002 at 127.0.0.1:PORT; Ctrl-A X ends it
+run: firmware
+	@$(if $(sd.$(board)),[ -e $(sd_image) ] || truncate -s $(sd.$(board)) $(sd_image))
+	qemu-system-arm $(qemu.$(board)) -kernel $(board_elf) -nographic \
+	    -nic user,hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002 \
+	    $(if $(sd.$(board)),-drive if=sd$(comma)format=raw$(comma)file=$(sd_image))
+
+comma := ,

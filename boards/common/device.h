@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dory on a device: lwIP, its netif, DHCP, and the server, put together from
+ * what board_config.h says. The same on every board.
+ */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include <lwip/netif.h>
+
+#include "../../port/flash/slot_store.h"
+#include "../../port/lwip/net_lwip.h"
+#include "../../port/service.h"
+#include <board_config.h> /* the board's own */
+
+/* A session's buffer holds a header, a name and the tokens' text; see dory_session_buffer_size(). */
+#define DEVICE_BUFFER_SIZE 512
+
+/* Everything but lwIP's pools. Zero at first. */
+struct device {
+    struct netif netif;
+    struct net net;
+    struct net_conn conns[BOARD_CONNS];
+    struct dory_server server;
+    struct service service;
+    struct service_slot slots[BOARD_SESSIONS];
+    struct slot_store store;
+    uint32_t begun_ms;
+    ip4_addr_t address; /* as last logged */
+    _Alignas(8) uint8_t buffers[BOARD_SESSIONS][DEVICE_BUFFER_SIZE];
+    _Alignas(8) uint8_t scratch[BOARD_SCRATCH];
+    _Alignas(8) uint8_t page[SLOT_STORE_BUFFER(BOARD_PAGE)];
+};
+
+/* Brings everything up, after board_begin(). `device` must stay. */
+void device_begin(struct device *device);
+
+/* Logs what is in use: bytes of lwIP's heap, elements of each of its pools in their order, sessions, and the deepest stack
+ * so far in bytes. */
+void device_log_statistics(const struct device *device);
+
+/* Does what there is to do: one frame, lwIP's timers, the connections. Returns in how many ms it wants to be called again
+ * at the latest, unless an interrupt comes; 0: at once. */
+uint32_t device_poll(struct device *device);
+
+#endif

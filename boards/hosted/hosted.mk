@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+#
+# The hosted board, included by the Makefile at the top: build/hosted-gcc/hosted and
+# build/hosted-asan/hosted, with everything in a device's configuration.
+
+HOSTED_VARIANTS := gcc asan
+
+HOSTED_LWIP := $(addprefix $(LWIP_DIR)/src/,core/def.c core/inet_chksum.c core/init.c core/ip.c core/mem.c core/memp.c \
+    core/netif.c core/pbuf.c core/stats.c core/tcp.c core/tcp_in.c core/tcp_out.c core/timeouts.c core/udp.c \
+    core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c core/ipv4/ip4.c core/ipv4/ip4_addr.c netif/ethernet.c)
+HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) boards/common/device.c boards/common/log.c \
+    $(wildcard boards/hosted/*.c)
+HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_DIR)/src/include
+
+# $1: variant
+define hosted
+build/hosted-$1/obj/%.o: %.c Makefile boards/hosted/hosted.mk | deps-boards
+	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(HOSTED_CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP -c -o $$@ $$<
+
+build/hosted-$1/lwip/%.o: $(LWIP_DIR)/src/%.c boards/hosted/hosted.mk | deps-boards
+	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(HOSTED_CPPFLAGS) -std=c11 -g $(flags.$1) -MMD -MP -c -o $$@ $$<
+
+build/hosted-$1/hosted: $(HOSTED_C:%.c=build/hosted-$1/obj/%.o) $(HOSTED_LWIP:$(LWIP_DIR)/src/%.c=build/hosted-$1/lwip/%.o)
+	$$(call say,LINK) $(cc.$1) $(CFLAGS) $(flags.$1) -o $$@ $$^ -lslirp
+endef
+$(foreach v,$(HOSTED_VARIANTS),$(eval $(call hosted,$v)))
+
+-include $(foreach v,$(HOSTED_VARIANTS),$(HOSTED_C:%.c=build/hosted-$v/obj/%.d))

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hosted board: dory over lwIP as a device has it, in a process of Linux,
+ * for debuggers, sanitizers and bad networks.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lwip/timeouts.h>
+
+#include "../common/device.h"
+#include "host.h"
+#include "hosted.h"
+
+#define STORAGE_SIZE (32ULL << 20)
+#define SECTOR 4096U
+
+#define EXIT_USAGE 2
+
+struct hosted hosted;
+
+static volatile sig_atomic_t signalled;
+
+struct options {
+    struct host_options host;
+    const char *storage;
+    uint64_t size;
+    bool no_storage;
+};
+
+static const char help[] =
+    "usage: hosted [OPTION]...\n"
+    "dory over lwIP, as on a device, reached through a network inside this process.\n"
+    "\n"
+    "  --listen ADDR:PORT      where the host listens (127.0.0.1:9002; port 0 picks one)\n"
+    "  --storage FILE          keep the flash in FILE, not in memory\n"
+    "  --size BYTES            of the flash (33554432), a multiple of 4096\n"
+    "  --no-storage            as a board whose SD card is missing\n"
+    "  --no-dhcp               nobody answers the device's DHCP requests\n"
+    "  --loss, --duplication, --reordering, --corruption PERCENT, --delay MS\n"
+    "                          what the wire does to frames, in both directions\n"
+    "  --seed N                chooses which frames (1)\n"
+    "  --speed N               let the clock of device and wire run N times as fast (1)\n"
+    "  --help, --version\n"
+    "\n"
+    "Lines on standard input change that while it runs: `loss 5`, `delay 20`, `link down`, `link up`,\n"
+    "`storage ok|fails-read|fails-program|fails-erase|busy`, `statistics`, `quit`.\n"
+    "\n"
+    "Example:  hosted --loss 5 --seed 7 &  dory put app.bin 127.0.0.1\n";
+
+static void on_signal(int number)
+{
+    (void)number;
+    signalled = 1;
+}
+
+static bool parse_listen(const char *text, struct host_options *host)
+{
+    const char *colon = strrchr(text, ':');
+    char address[INET_ADDRSTRLEN];
+    unsigned long port;
+    char *end;
+
+    if (colon == NULL || (size_t)(colon - text) >= sizeof address || colon[1] < '0' || colon[1] > '9') {
+        return false;
+    }
+    memcpy(address, text, (size_t)(colon - text));
+    address[colon - text] = '\0';
+    port = strtoul(colon + 1, &end, 10);
+    host->port = (uint16_t)port;
+    return *end == '\0' && port <= UINT16_MAX && inet_pton(AF_INET, address, &host->address) == 1;
+}
+
+static bool parse_number(const char *text, uint64_t *number)
+{
+    char *end;
+
+    *number = strtoull(text, &end, 10);
+    return end != text && *end == '\0' && *text != '-' && *number > 0;
+}
+
+static bool set_option(struct options *options, const char *name, const char *value)
+{
+    uint64_t number;
+
+    if (strcmp(name, "listen") == 0) {
+        return parse_listen(value, &options->host);
+    }
+    if (strcmp(name, "storage") == 0) {
+        options->storage = value;
+        return true;
+    }
+    if (strcmp(name, "size") == 0) {
+        return parse_number(value, &options->size) && options->size % SECTOR == 0;
+    }
+    if (strcmp(name, "no-storage") == 0) {
+        options->no_storage = true;
+        return true;
+    }
+    if (strcmp(name, "no-dhcp") == 0) {
+        options->host.dhcp = false;
+        return true;
+    }
+    if (strcmp(name, "speed") == 0) {
+        return parse_number(value, &number) && (options->host.speed = (uint32_t)number) == number && number <= 100;
+    }
+    if (strcmp(name, "seed") == 0) {
+        return parse_number(value, &hosted.wire.seed);
+    }
+    return console_set_fault(&hosted.wire.faults, name, value);
+}
+
+static void parse_options(struct options *options, int argc, char **argv)
+{
+    static const struct option list[] = {
+        {"listen", required_argument, NULL, 0},
+        {"storage", required_argument, NULL, 0},
+        {"size", required_argument, NULL, 0},
+        {"no-storage", no_argument, NULL, 0},
+        {"no-dhcp", no_argument, NULL, 0},
+        {"loss", required_argument, NULL, 0},
+        {"duplication", required_argument, NULL, 0},
+        {"reordering", required_argument, NULL, 0},
+        {"corruption", required_argument, NULL, 0},
+        {"delay", required_argument, NULL, 0},
+        {"seed", required_argument, NULL, 0},
+        {"speed", required_argument, NULL, 0},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    int which = 0;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", list, &which)) != -1) {
+        if (option == 'h') {
+            (void)fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        }
+        if (option == 'v') {
+            puts("hosted " DORY_VERSION);
+            exit(EXIT_SUCCESS);
+        }
+        if (option == '?') {
+            exit(EXIT_USAGE);
+        }
+        if (!set_option(options, list[which].name, optarg)) {
+            fprintf(stderr, "hosted: '%s' is no value for --%s\n", optarg, list[which].name);
+            exit(EXIT_USAGE);
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "hosted: '%s' is not understood\n", argv[optind]);
+        exit(EXIT_USAGE);
+    }
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void run(struct device *device)
+{
+    bool reads = true;
+
+    while (!hosted.stopping && !signalled) {
+        uint32_t wait_ms = least(device_poll(device), sys_timeouts_sleeptime());
+
+        if (host_poll(wait_ms, reads ? STDIN_FILENO : -1)) {
+            reads = console_read();
+        }
+    }
+}
+
+/* Only when the device has its address does it answer. */
+static void wait_for_address(struct device *device)
+{
+    while (ip4_addr_isany(netif_ip4_addr(&device->netif)) && !signalled) {
+        (void)host_poll(least(device_poll(device), sys_timeouts_sleeptime()), -1);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct device device;
+    struct options options = {
+        .host = {.address.s_addr = htonl(INADDR_LOOPBACK), .port = 9002, .dhcp = true, .speed = 1},
+        .size = STORAGE_SIZE,
+    };
+    uint16_t port;
+
+    hosted.wire.seed = 1;
+    parse_options(&options, argc, argv);
+    (void)signal(SIGTERM, on_signal);
+    (void)signal(SIGINT, on_signal);
+    (void)signal(SIGPIPE, SIG_IGN);
+    hosted.flash = options.no_storage ? NULL : storage_begin(options.storage, options.size);
+    port = host_begin(&hosted.wire, &options.host);
+    if (port == 0 || (hosted.flash == NULL && !options.no_storage)) {
+        return EXIT_FAILURE;
+    }
+    hosted.device = &device;
+    device_begin(&device);
+    wait_for_address(&device);
+    printf("listening on %s:%u\n", inet_ntoa(options.host.address), port);
+    (void)fflush(stdout);
+    run(&device);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The sizes of the lm3s6965evb: all of RAM that is used, stack included, is 20 KiB at most. */
+#ifndef BOARD_CONFIG_H
+#define BOARD_CONFIG_H
+
+#define BOARD_NAME "dory-lm3s"
+
+/* Connections with a session, those that are told `busy` or say good-bye, and handshakes under way. */
+#define BOARD_SESSIONS 2
+#define BOARD_CONNS 3
+#define BOARD_BACKLOG 2
+
+/* TCP, in segments of BOARD_MSS bytes; pools and lwIP's heap. The windows of all sessions fit into the receive FIFO: what
+ * doesn't is lost, and waits for its retransmission. */
+#define BOARD_MSS 536
+#define BOARD_WINDOW_SEGMENTS 2
+#define BOARD_SEND_SEGMENTS 2
+#define BOARD_QUEUE_OOSEQ 0
+#define BOARD_PBUFS 12
+#define BOARD_HEAP_SIZE 3072
+
+/* The store: its slots, and a page of its device. */
+#define BOARD_SLOTS 8
+#define BOARD_PAGE 512
+
+/* What is sent passes through this. */
+#define BOARD_SCRATCH 512
+
+/* Without a DHCP server. */
+#define BOARD_ADDRESS PP_HTONL(LWIP_MAKEU32(10, 0, 2, 15))
+#define BOARD_NETMASK PP_HTONL(LWIP_MAKEU32(255, 255, 255, 0))
+#define BOARD_GATEWAY PP_HTONL(LWIP_MAKEU32(10, 0, 2, 2))
+
+#endif
