@@ -31,8 +31,9 @@ lwip        := $(lwip_core:%=core/%) $(lwip_ipv4:%=core/ipv4/%) netif/ethernet
 firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/common/*.c boards/$(board)/*.c)
 board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o)
 
+# -MD, for -MMD doesn't see what lwIP's headers include: lwipopts.h and board_config.h.
 board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -ffunction-sections -fdata-sections \
-               -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include -MMD -MP
+               -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include -MD -MP
 board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings \
                -Lboards/common -T boards/$(board)/$(board).ld
 

@@ -17,9 +17,6 @@
 /* Between two looks at all sessions' time limits. */
 #define SWEEP_MS 250U
 
-/* Between two questions to a store that said "later" and does not wake the net by itself. */
-#define STORE_POLL_MS 10U
-
 /* Bytes that one session sends before the others get their turn. */
 #define SEND_SHARE (1024U * 1024U)
 
@@ -280,7 +277,7 @@ static uint32_t next_turn_ms(const struct service *service)
         if ((wants & DORY_WANTS_TURN) != 0 || ((wants & DORY_WANTS_OUTPUT) != 0 && !slot->blocked)) {
             return 0;
         }
-        wait_ms = STORE_POLL_MS;
+        wait_ms = service->store_poll_ms;
     }
     return wait_ms;
 }

@@ -27,6 +27,7 @@ struct service {
     uint8_t *buffers; /* as many as slots, each of service_buffer_size() bytes, aligned for pointers */
     uint8_t *scratch; /* what is sent passes through here; shared by all */
     size_t scratch_len;
+    uint32_t store_poll_ms; /* between two questions to a store that said "later" and does not wake the net by itself */
 
     /* The service's own. */
     struct service_slot *free_slots;

@@ -23,6 +23,9 @@
 /* What the sessions send passes through this; also the unit in which files are read. */
 #define SCRATCH_LEN (256U * 1024U)
 
+/* The store wakes the net when it is done with something; this is for the rest. */
+#define STORE_POLL_MS 10U
+
 #define MAX_SESSIONS 16384U
 #define MAX_WRITERS 256U
 
@@ -183,6 +186,7 @@ static int set_up_service(struct doryd *doryd)
     dory_server_begin(server, net_now_ms());
     service->server = server;
     service->scratch_len = SCRATCH_LEN;
+    service->store_poll_ms = STORE_POLL_MS;
     service->slots = map_memory(server->sessions * sizeof *service->slots);
     service->buffers = map_memory(server->sessions * service_buffer_size(server));
     service->scratch = map_memory(SCRATCH_LEN);

@@ -86,6 +86,7 @@ static void begin_server(struct device *device)
         .buffers = device->buffers[0],
         .scratch = device->scratch,
         .scratch_len = sizeof device->scratch,
+        .store_poll_ms = 1,
     };
     device->net = (struct net){
         .events = &service_events,

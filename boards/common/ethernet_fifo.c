@@ -70,6 +70,18 @@ void ethernet_fifo_receive(struct netif *netif, const volatile uint32_t *fifo, u
     }
 }
 
+/* Writes the whole words from `src` on. Returns where they end. */
+static const uint8_t *send_words(volatile uint32_t *fifo, const uint8_t *src, const uint8_t *end)
+{
+    uint32_t word;
+#pragma GCC unroll 8
+    for (; end - src >= 4; src += 4) {
+        memcpy(&word, src, 4); /* one instruction, wherever `src` is */
+        *fifo = word;
+    }
+    return src;
+}
+
 void ethernet_fifo_send(volatile uint32_t *fifo, const struct pbuf *p)
 {
     uint32_t word = 0;
@@ -78,22 +90,12 @@ void ethernet_fifo_send(volatile uint32_t *fifo, const struct pbuf *p)
         const uint8_t *src = p->payload;
         const uint8_t *end = src + p->len;
         while (src < end) {
-            if (bits == 0) {
-#pragma GCC unroll 8
-                for (; end - src >= 4; src += 4) {
-                    memcpy(&word, src, 4); /* one instruction, wherever `src` is */
-                    *fifo = word;
-                }
-                word = 0;
-                if (src == end) {
-                    break;
-                }
-            }
             word |= (uint32_t)*src++ << bits;
             bits = (bits + 8) % 32;
             if (bits == 0) {
                 *fifo = word;
                 word = 0;
+                src = send_words(fifo, src, end);
             }
         }
     }

@@ -11,9 +11,9 @@ uint32_t board_stack_size(void)
 
 uint32_t board_stack_used(void)
 {
-    const volatile uint32_t *word = stack_bottom;
-    while (word < stack_top && *word == STACK_PAINT) {
-        word++;
+    uint32_t used = board_stack_size();
+    for (const volatile uint32_t *word = stack_bottom; used > 0 && *word == STACK_PAINT; word++) {
+        used -= (uint32_t)sizeof *word;
     }
-    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)word);
+    return used;
 }

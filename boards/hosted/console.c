@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ghosts.h"
 #include "hosted.h"
 
 #define LINE_LEN 128
@@ -74,6 +75,19 @@ static bool set_storage(const char *value)
     return false;
 }
 
+/* A wire holds only so many frames. */
+static bool send_ghosts(const char *value, enum ghost_silence silence)
+{
+    char *end;
+    unsigned long count = strtoul(value, &end, 10);
+
+    if (*end != '\0' || count < 1 || count > WIRE_FRAMES / 2) {
+        return false;
+    }
+    ghosts_connect(&hosted.wire, (unsigned)count, silence);
+    return true;
+}
+
 static bool obey(char *line)
 {
     char *words = line;
@@ -87,6 +101,12 @@ static bool obey(char *line)
     if (strcmp(name, "quit") == 0) {
         hosted.stopping = true;
         return true;
+    }
+    if (strcmp(name, "half-open") == 0) {
+        return send_ghosts(value, AFTER_SYN);
+    }
+    if (strcmp(name, "vanish") == 0) {
+        return send_ghosts(value, AFTER_ACK);
     }
     if (strcmp(name, "link") == 0) {
         return set_link(value);

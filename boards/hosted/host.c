@@ -23,6 +23,8 @@
 
 #include <slirp/libslirp.h>
 
+#include "ghosts.h"
+
 #define DEVICE_PORT 9002
 #define MAX_SOCKETS 1024
 #define PORT_TRIES 20
@@ -201,7 +203,9 @@ static void give_frames_to_slirp(void)
     struct wire_frame *frame;
 
     while ((frame = wire_take(host.wire, TO_HOST, host_now_ms())) != NULL) {
-        slirp_input(host.slirp, frame->data, (int)frame->len);
+        if (!ghosts_receive(host.wire, frame->data, frame->len)) {
+            slirp_input(host.slirp, frame->data, (int)frame->len);
+        }
         wire_free(host.wire, TO_HOST, frame);
     }
 }

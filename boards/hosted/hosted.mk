@@ -15,10 +15,10 @@ HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_D
 # $1: variant
 define hosted
 build/hosted-$1/obj/%.o: %.c Makefile boards/hosted/hosted.mk | deps-boards
-	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(HOSTED_CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(HOSTED_CPPFLAGS) $(CFLAGS) $(flags.$1) -MD -MP -c -o $$@ $$<
 
 build/hosted-$1/lwip/%.o: $(LWIP_DIR)/src/%.c boards/hosted/hosted.mk | deps-boards
-	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(HOSTED_CPPFLAGS) -std=c11 -g $(flags.$1) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC) mkdir -p $$(@D); $(cc.$1) $(HOSTED_CPPFLAGS) -std=c11 -g $(flags.$1) -MD -MP -c -o $$@ $$<
 
 build/hosted-$1/hosted: $(HOSTED_C:%.c=build/hosted-$1/obj/%.o) $(HOSTED_LWIP:$(LWIP_DIR)/src/%.c=build/hosted-$1/lwip/%.o)
 	$$(call say,LINK) $(cc.$1) $(CFLAGS) $(flags.$1) -o $$@ $$^ -lslirp

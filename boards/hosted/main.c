@@ -50,7 +50,8 @@ static const char help[] =
     "  --help, --version\n"
     "\n"
     "Lines on standard input change that while it runs: `loss 5`, `delay 20`, `link down`, `link up`,\n"
-    "`storage ok|fails-read|fails-program|fails-erase|busy`, `statistics`, `quit`.\n"
+    "`storage ok|fails-read|fails-program|fails-erase|busy`, `statistics`, `quit`; `half-open N` and\n"
+    "`vanish N` let N peers connect that are never heard of again.\n"
     "\n"
     "Example:  hosted --loss 5 --seed 7 &  dory put app.bin 127.0.0.1\n";
 

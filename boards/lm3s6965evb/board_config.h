@@ -6,8 +6,8 @@
 #define BOARD_NAME "dory-lm3s"
 
 /* Connections with a session, those that are told `busy` or say good-bye, and handshakes under way. */
-#define BOARD_SESSIONS 2
-#define BOARD_CONNS 3
+#define BOARD_SESSIONS 3
+#define BOARD_CONNS 5
 #define BOARD_BACKLOG 2
 
 /* TCP, in segments of BOARD_MSS bytes; pools and lwIP's heap. The windows of all sessions fit into the receive FIFO: what
@@ -16,7 +16,8 @@
 #define BOARD_WINDOW_SEGMENTS 2
 #define BOARD_SEND_SEGMENTS 2
 #define BOARD_QUEUE_OOSEQ 0
-#define BOARD_PBUFS 12
+#define BOARD_PBUFS 11
+#define NET_LWIP_PBUFS 2
 #define BOARD_HEAP_SIZE 3072
 
 /* The store: its slots, and a page of its device. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SMSC LAN9118 Ethernet controller, with its internal PHY. Numbers in brackets
- * are sections of its data sheet (revision 1.3).
+ * are sections of its data sheet (revision 1.5).
  */
 #include "ethernet.h"
 

@@ -143,8 +143,7 @@ static void on_header(struct slot_store *store)
 static void set_due(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    bool wanted = store->writer.has_crc32 && change->records < PROGRESS_RECORDS &&
-                  change->interval < store->writer.size - change->due;
+    bool wanted = store->writer.has_crc32 && change->interval < (uint32_t)store->writer.size - change->due;
 
     change->due = wanted ? change->due + change->interval : UINT32_MAX;
 }
@@ -157,13 +156,13 @@ static void on_done(struct slot_store *store, enum slot_step step)
     case STEP_NONE:
         break;
     case STEP_ERASE_HEAD:
-        change->head_erased += store->unit;
+        change->head_erased += store->layout.unit;
         break;
     case STEP_HEADER:
         on_header(store);
         break;
     case STEP_ERASE:
-        change->erased += store->unit;
+        change->erased += store->layout.unit;
         break;
     case STEP_PAGE:
         change->programmed += change->len;
@@ -221,6 +220,17 @@ static void begin_step(struct slot_change *change, enum slot_step step, uint32_t
     change->len = len;
 }
 
+/* Bytes between two records of progress, whole units, when `left` bytes are to come. Where a record can't be written over
+ * there is room for so many, and more than so many intervals do not fit. */
+static uint32_t progress_interval(const struct slot_store *store, uint32_t left)
+{
+    uint32_t unit = store->layout.unit;
+    uint32_t interval = erases(store) ? left / (PROGRESS_RECORDS + 1) + 1 : 0;
+
+    interval = interval > MIN_INTERVAL ? interval : MIN_INTERVAL;
+    return (interval + unit - 1) / unit * unit;
+}
+
 /* The header of a resumed put tells how much is there, as far as the next start can rely on it. */
 static uint32_t put_header(struct slot_store *store)
 {
@@ -232,11 +242,9 @@ static uint32_t put_header(struct slot_store *store)
         record.has_crc32 = store->writer.has_crc32;
         record.size = (uint32_t)store->writer.size;
         record.crc32 = store->writer.crc32;
-        record.offset = change->programmed - change->programmed % store->unit;
+        record.offset = change->programmed - change->programmed % store->layout.unit;
         memcpy(record.name, store->name, sizeof store->name);
-        change->interval = (record.size - record.offset) / (PROGRESS_RECORDS + 1);
-        change->interval = change->interval > MIN_INTERVAL ? change->interval : MIN_INTERVAL;
-        change->interval += store->unit - 1 - (change->interval - 1) % store->unit;
+        change->interval = progress_interval(store, record.size - record.offset);
         change->due = record.offset;
         set_due(store);
     }
@@ -247,9 +255,9 @@ static uint32_t put_header(struct slot_store *store)
 static void begin_head(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    uint32_t off = store->slot[change->slot].head != 0 ? 0 : store->head_len;
+    uint32_t off = store->slot[change->slot].head != 0 ? 0 : store->layout.head_len;
 
-    if (erases(store) && change->head_erased < store->head_len) {
+    if (erases(store) && change->head_erased < store->layout.head_len) {
         begin_step(change, STEP_ERASE_HEAD, off + change->head_erased, 0);
     } else {
         begin_step(change, STEP_HEADER, off, put_header(store));
@@ -260,14 +268,14 @@ static void begin_head(struct slot_store *store)
 static void begin_page(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    uint32_t page_size = store->device->page_size;
+    uint32_t page_size = store->layout.page_size;
 
     if (erases(store) && change->programmed == change->erased) {
-        begin_step(change, STEP_ERASE, 2 * store->head_len + change->erased, 0);
+        begin_step(change, STEP_ERASE, slot_data_off(store) + change->erased, 0);
         return;
     }
     memset(store->buffer + change->buffered, 0xff, page_size - change->buffered);
-    begin_step(change, STEP_PAGE, 2 * store->head_len + change->programmed, page_size);
+    begin_step(change, STEP_PAGE, slot_data_off(store) + change->programmed, page_size);
 }
 
 static void begin_note(struct slot_store *store, enum slot_step step, enum slot_record_kind kind, unsigned index)
@@ -290,12 +298,12 @@ static bool begin_next(struct slot_store *store)
     }
     if (!change->headed) {
         begin_head(store);
-    } else if (change->buffered == store->device->page_size || (change->committing && change->buffered > 0)) {
+    } else if (change->buffered == store->layout.page_size || (change->committing && change->buffered > 0)) {
         begin_page(store);
     } else if (change->committing) {
         begin_note(store, STEP_COMMIT, RECORD_COMMIT, 0);
     } else if (change->programmed == change->due) {
-        begin_note(store, STEP_PROGRESS, RECORD_PROGRESS, 1U + change->records);
+        begin_note(store, STEP_PROGRESS, RECORD_PROGRESS, 1U + change->records % PROGRESS_RECORDS);
     } else {
         return false;
     }
@@ -333,7 +341,7 @@ int slot_store_run(struct slot_store *store)
 
 bool slot_is_settled(struct slot_store *store)
 {
-    unsigned patience = SLOT_STORE_PATIENCE;
+    uint32_t patience = store->patience;
 
     while (slot_store_run(store) == DORY_MORE) {
         if (--patience == 0) {
@@ -486,7 +494,7 @@ int slot_change_remove(void *ctx, const char *name, struct dory_writer **writer)
 
 /* ---- Data ---- */
 
-/* Whole pages that a device which is immediate can take now, in bytes: up to where the next other step comes. */
+/* Whole pages that a device which is immediate can take now, in bytes: up to the next record of progress. */
 static uint32_t straight_len(const struct slot_store *store, uint32_t len)
 {
     const struct slot_change *change = &store->change;
@@ -495,11 +503,8 @@ static uint32_t straight_len(const struct slot_store *store, uint32_t len)
     if (!store->device->immediate || change->buffered > 0) {
         return 0;
     }
-    if (erases(store) && room > change->erased - change->programmed) {
-        room = change->erased - change->programmed;
-    }
     len = len < room ? len : room;
-    return len - len % store->device->page_size;
+    return len & ~(store->layout.page_size - 1);
 }
 
 /* Takes some of the data, which are to be programmed or in the buffer then. Returns how much. */
@@ -511,7 +516,7 @@ static uint32_t take(struct slot_store *store, const uint8_t *data, uint32_t len
     uint32_t room = device->page_size - change->buffered;
 
     if (straight > 0) {
-        uint32_t off = 2 * store->head_len + change->programmed;
+        uint32_t off = slot_data_off(store) + change->programmed;
 
         change->failed =
             device->operations->program(device->ctx, slot_address(store, change->slot, off), data, straight) != DORY_OK;
@@ -527,11 +532,11 @@ static uint32_t take(struct slot_store *store, const uint8_t *data, uint32_t len
 int32_t slot_change_write(void *ctx, struct dory_writer *writer, const uint8_t *data, size_t len)
 {
     struct slot_store *store = ctx;
-    uint64_t left = writer->size - writer->stored;
+    uint32_t left = (uint32_t)(writer->size - writer->stored);
     uint32_t taken = 0;
     int result = advance(store);
 
-    len = len < left ? len : (size_t)left;
+    len = len < left ? len : left;
     len = len < MAX_WRITE ? len : MAX_WRITE;
     while (result == DORY_OK && taken < len) {
         taken += take(store, data + taken, (uint32_t)len - taken);

@@ -13,11 +13,12 @@
 /* Records of progress that a head has room for. */
 #define PROGRESS_RECORDS 12U
 
+/* Those before SLOT_LIVE count as free. */
 enum slot_kind {
     SLOT_FREE,    /* holds nothing that could be taken for a file */
-    SLOT_STALE,   /* free, but it holds an older copy of a file, which must not outlive the newer one */
-    SLOT_LIVE,    /* holds a file */
+    SLOT_STALE,   /* holds an older copy of a file, which must not outlive the newer one */
     SLOT_PARTIAL, /* holds the partial */
+    SLOT_LIVE,    /* holds a file */
     SLOT_WRITING  /* belongs to the writer */
 };
 
@@ -50,18 +51,30 @@ bool slot_layout_begin(struct slot_store *store);
 /* Where a head of a slot, 0 or 1, has its commit record (`index` 0) and its records of progress (1 to PROGRESS_RECORDS). */
 uint32_t slot_note_off(const struct slot_store *store, unsigned head, unsigned index);
 
-/* Bytes that a slot holds of a file: its last ones. */
-uint32_t slot_capacity(const struct slot_store *store);
+/* Where the bytes of the file begin. */
+static inline uint32_t slot_data_off(const struct slot_store *store)
+{
+    return 2 * store->layout.head_len;
+}
 
-uint64_t slot_address(const struct slot_store *store, unsigned slot, uint32_t off);
+/* How many of them a slot holds. */
+static inline uint32_t slot_capacity(const struct slot_store *store)
+{
+    return store->layout.slot_len - slot_data_off(store);
+}
+
+static inline uint64_t slot_address(const struct slot_store *store, unsigned slot, uint32_t off)
+{
+    return (uint64_t)slot * store->layout.slot_len + off;
+}
 
 /* Puts `record` into the store's buffer. Returns its length there, in whole pages. */
 uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record);
 
 /* Reads the header of a slot's head 0 or 1, or a note of the newer one. The device must be settled. DORY_OK, DORY_NOT_FOUND
  * (no record, or none that is whole), DORY_BUSY, DORY_IO_ERROR. */
-int slot_header_read(const struct slot_store *store, unsigned slot, unsigned head, struct slot_record *record);
-int slot_note_read(const struct slot_store *store, unsigned slot, unsigned index, struct slot_record *record);
+int slot_header_read(struct slot_store *store, unsigned slot, unsigned head, struct slot_record *record);
+int slot_note_read(struct slot_store *store, unsigned slot, unsigned index, struct slot_record *record);
 
 /* ---- Files: slot_store.c ---- */
 
@@ -70,7 +83,7 @@ int slot_note_read(const struct slot_store *store, unsigned slot, unsigned index
 int slot_find(struct slot_store *store, const char *name, struct slot_record *record);
 
 /* Reads the header of the file or partial in a slot. DORY_OK, DORY_BUSY, DORY_IO_ERROR. */
-int slot_file_read(const struct slot_store *store, unsigned slot, struct slot_record *record);
+int slot_file_read(struct slot_store *store, unsigned slot, struct slot_record *record);
 
 uint8_t slot_name_tag(const char *name);
 

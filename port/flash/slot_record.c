@@ -27,45 +27,31 @@ _Static_assert(SLOT_STORE_RECORD == NOTE_LEN + DORY_MAX_NAME, "slot_store.h tell
 
 static uint32_t whole_pages(const struct slot_store *store, uint32_t len)
 {
-    uint32_t page_size = store->device->page_size;
+    uint32_t mask = store->layout.page_size - 1;
 
-    return (len + page_size - 1) & ~(page_size - 1);
+    return (len + mask) & ~mask;
 }
 
 /* ---- Layout ---- */
 
 uint32_t slot_note_off(const struct slot_store *store, unsigned head, unsigned index)
 {
-    return head * store->head_len + whole_pages(store, HEADER_ROOM) + index * whole_pages(store, NOTE_LEN);
-}
-
-uint32_t slot_capacity(const struct slot_store *store)
-{
-    return store->slot_len - 2 * store->head_len;
-}
-
-uint64_t slot_address(const struct slot_store *store, unsigned slot, uint32_t off)
-{
-    return (uint64_t)slot * store->slot_len + off;
+    return head * store->layout.head_len + whole_pages(store, HEADER_ROOM) + index * whole_pages(store, NOTE_LEN);
 }
 
 bool slot_layout_begin(struct slot_store *store)
 {
     const struct flash_device *device = store->device;
+    struct slot_layout *layout = &store->layout;
     uint32_t unit = device->sector_size != 0 ? device->sector_size : device->page_size;
     uint64_t len = device->size / store->slots;
-    uint32_t geometry[5];
 
-    store->unit = unit;
-    store->head_len = (slot_note_off(store, 0, PROGRESS_RECORDS + 1) + unit - 1) / unit * unit;
-    store->slot_len = (len < UINT32_MAX ? (uint32_t)len : UINT32_MAX) / unit * unit;
-    geometry[0] = LAYOUT;
-    geometry[1] = store->slots;
-    geometry[2] = store->slot_len;
-    geometry[3] = device->page_size;
-    geometry[4] = device->sector_size;
-    store->seed = dory_crc32(0, geometry, sizeof geometry);
-    return store->slot_len / 2 > store->head_len;
+    layout->page_size = device->page_size;
+    layout->unit = unit;
+    layout->head_len = (slot_note_off(store, 0, PROGRESS_RECORDS + 1) + unit - 1) / unit * unit;
+    layout->slot_len = (len < UINT32_MAX ? (uint32_t)len : UINT32_MAX) / unit * unit;
+    store->seed = dory_crc32(LAYOUT, layout, sizeof *layout);
+    return layout->slot_len / 2 > layout->head_len;
 }
 
 /* ---- Records ---- */
@@ -86,10 +72,10 @@ uint32_t slot_record_put(const struct slot_store *store, struct slot_record *rec
 }
 
 /* Reads the record at `off`, `room` bytes at most. */
-static int read_record(const struct slot_store *store, uint64_t off, uint32_t room, struct slot_record *record)
+static int read_record(struct slot_store *store, uint64_t off, uint32_t room, struct slot_record *record)
 {
     const struct flash_device *device = store->device;
-    uint32_t patience = SLOT_STORE_PATIENCE;
+    uint32_t patience = store->patience;
     uint32_t check;
     uint32_t len;
     int result;
@@ -98,6 +84,7 @@ static int read_record(const struct slot_store *store, uint64_t off, uint32_t ro
         result = device->operations->read(device->ctx, off, (uint8_t *)record, room);
     } while (result == DORY_MORE && --patience > 0);
     if (result != DORY_OK) {
+        store->unreadable = true;
         return result == DORY_MORE ? DORY_BUSY : result;
     }
     len = FIXED_LEN + record->name_len;
@@ -113,12 +100,12 @@ static int read_record(const struct slot_store *store, uint64_t off, uint32_t ro
     return DORY_OK;
 }
 
-int slot_header_read(const struct slot_store *store, unsigned slot, unsigned head, struct slot_record *record)
+int slot_header_read(struct slot_store *store, unsigned slot, unsigned head, struct slot_record *record)
 {
-    return read_record(store, slot_address(store, slot, head * store->head_len), SLOT_STORE_RECORD, record);
+    return read_record(store, slot_address(store, slot, head * store->layout.head_len), SLOT_STORE_RECORD, record);
 }
 
-int slot_note_read(const struct slot_store *store, unsigned slot, unsigned index, struct slot_record *record)
+int slot_note_read(struct slot_store *store, unsigned slot, unsigned index, struct slot_record *record)
 {
     uint32_t off = slot_note_off(store, store->slot[slot].head, index);
 

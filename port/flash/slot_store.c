@@ -41,143 +41,106 @@
 
 /* ---- The start ---- */
 
-/* Reads the newer header of slot `i`. DORY_OK, DORY_NOT_FOUND (it has none), DORY_BUSY, DORY_IO_ERROR. */
-static int survey_heads(struct slot_store *store, unsigned i, struct slot_record *newer)
+/* Reads the newer header of slot `i`. Returns false when there is none. */
+static bool survey_heads(struct slot_store *store, unsigned i, struct slot_record *newer)
 {
     struct slot_record record;
-    int found = DORY_NOT_FOUND;
 
+    newer->sequence = 0;
     for (unsigned head = 0; head < 2; head++) {
-        int result = slot_header_read(store, i, head, &record);
-
-        if (result == DORY_OK && (found != DORY_OK || record.sequence > newer->sequence)) {
+        if (slot_header_read(store, i, head, &record) == DORY_OK && record.sequence > newer->sequence) {
             *newer = record;
             store->slot[i].head = (uint8_t)head;
-            found = DORY_OK;
-        } else if (result != DORY_OK && result != DORY_NOT_FOUND) {
-            return result;
         }
     }
-    return found;
+    return newer->sequence > 0;
 }
 
-/* Finds how much is there of a put that broke off. */
-static int survey_progress(const struct slot_store *store, unsigned i, const struct slot_record *header,
-                           uint32_t *programmed)
+/* Takes note of a put that broke off in slot `i`, if anything is there of it. */
+static void survey_partial(struct slot_store *store, unsigned i, const struct slot_record *header)
 {
+    uint32_t programmed = header->offset;
     struct slot_record note;
 
-    *programmed = header->offset;
     for (unsigned k = 1; k <= PROGRESS_RECORDS; k++) {
-        int result = slot_note_read(store, i, k, &note);
-
-        if (result == DORY_OK && note.sequence == header->sequence && note.offset > *programmed) {
-            *programmed = note.offset;
-        } else if (result != DORY_OK && result != DORY_NOT_FOUND) {
-            return result;
+        if (slot_note_read(store, i, k, &note) == DORY_OK && note.sequence == header->sequence &&
+            note.offset > programmed) {
+            programmed = note.offset;
         }
     }
-    return DORY_OK;
-}
-
-/* Takes note of a put that broke off in slot `i`, if it is the newest one and worth it. */
-static int survey_partial(struct slot_store *store, unsigned i, const struct slot_record *header, uint32_t *newest)
-{
-    struct slot_partial *partial = &store->partial;
-    uint32_t programmed;
-    int result;
-
-    if (!header->has_crc32 || header->sequence < *newest) {
-        return DORY_OK;
-    }
-    result = survey_progress(store, i, header, &programmed);
-    if (result == DORY_OK && programmed > 0) {
+    if (programmed > 0) {
         slot_partial_drop(store);
-        *partial = (struct slot_partial){.slot = (uint8_t)i, .programmed = programmed, .erased = programmed};
+        store->partial = (struct slot_partial){
+            .slot = (uint8_t)i, .programmed = programmed, .erased = programmed, .sequence = header->sequence};
         store->slot[i].state = SLOT_PARTIAL;
-        *newest = header->sequence;
     }
-    return result;
 }
 
 /* Takes note of the file in slot `i`. Another slot may hold a copy of the same name. */
-static int survey_file(struct slot_store *store, unsigned i, const struct slot_record *header)
+static void survey_file(struct slot_store *store, unsigned i, const struct slot_record *header)
 {
     struct slot_record other;
     int found = slot_find(store, header->name, &other);
 
-    if (found == DORY_BUSY || found == DORY_IO_ERROR) {
-        return found;
-    }
     store->slot[i].state = SLOT_LIVE;
     store->slot[i].tag = slot_name_tag(header->name);
     if (found >= 0) {
         store->slot[header->sequence > other.sequence ? (unsigned)found : i].state = SLOT_STALE;
     }
-    return DORY_OK;
 }
 
-/* Finds out what slot `i` is. DORY_OK, DORY_BUSY (once more), DORY_IO_ERROR. */
-static int survey(struct slot_store *store, unsigned i, uint32_t *newest_partial)
+/* Finds out what slot `i` is. */
+static void survey(struct slot_store *store, unsigned i)
 {
     struct slot_record header;
     struct slot_record note;
-    int result = survey_heads(store, i, &header);
 
-    if (result == DORY_NOT_FOUND) {
-        return DORY_OK;
+    if (!survey_heads(store, i, &header)) {
+        return;
     }
-    if (result == DORY_OK && header.sequence > store->sequence) {
+    if (header.sequence > store->sequence) {
         store->sequence = header.sequence;
         store->last = (uint8_t)i;
     }
-    if (result != DORY_OK || header.kind != RECORD_FILE) {
-        return result;
+    if (header.kind != RECORD_FILE) {
+        return;
     }
-    result = slot_note_read(store, i, 0, &note);
-    if (result == DORY_OK && note.sequence == header.sequence) {
-        return survey_file(store, i, &header);
+    if (slot_note_read(store, i, 0, &note) == DORY_OK && note.sequence == header.sequence) {
+        survey_file(store, i, &header);
+    } else if (header.has_crc32 && header.sequence > store->partial.sequence) {
+        survey_partial(store, i, &header);
     }
-    return result == DORY_OK || result == DORY_NOT_FOUND ? survey_partial(store, i, &header, newest_partial) : result;
 }
 
 /* A partial ends when its name is published; it may have come to light again. */
-static int survey_end(struct slot_store *store)
+static void survey_end(struct slot_store *store)
 {
     struct slot_record header;
     struct slot_record other;
-    int result;
 
-    if (store->partial.programmed == 0) {
-        return DORY_OK;
+    if (store->partial.programmed > 0 && slot_file_read(store, store->partial.slot, &header) == DORY_OK &&
+        slot_find(store, header.name, &other) >= 0 && other.sequence > header.sequence) {
+        slot_partial_drop(store);
     }
-    result = slot_file_read(store, store->partial.slot, &header);
-    if (result == DORY_OK) {
-        result = slot_find(store, header.name, &other);
-        if (result >= 0 && other.sequence > header.sequence) {
-            slot_partial_drop(store);
-        }
-    }
-    return result == DORY_BUSY || result == DORY_IO_ERROR ? result : DORY_OK;
 }
 
 int slot_store_begin(struct slot_store *store)
 {
-    uint32_t newest_partial = 0;
-    int result = DORY_OK;
-
     memset((uint8_t *)store + offsetof(struct slot_store, count), 0,
            sizeof *store - offsetof(struct slot_store, count));
     if (store->device == NULL || store->slots < 2 || store->slots > SLOT_STORE_MAX_SLOTS || !slot_layout_begin(store)) {
         return DORY_IO_ERROR;
     }
+    store->patience = UINT32_MAX;
     store->count = store->slots;
-    for (unsigned i = 0; i <= store->slots; i += result == DORY_OK) {
-        result = i < store->slots ? survey(store, i, &newest_partial) : survey_end(store);
-        if (result == DORY_IO_ERROR) {
-            store->count = 0;
-            return result;
-        }
+    for (unsigned i = 0; i < store->slots; i++) {
+        survey(store, i);
+    }
+    survey_end(store);
+    store->patience = SLOT_STORE_PATIENCE;
+    if (store->unreadable) {
+        store->count = 0;
+        return DORY_IO_ERROR;
     }
     return DORY_OK;
 }
@@ -204,7 +167,7 @@ uint8_t slot_name_tag(const char *name)
     return (uint8_t)dory_crc32(0, name, strcspn(name, "/"));
 }
 
-int slot_file_read(const struct slot_store *store, unsigned slot, struct slot_record *record)
+int slot_file_read(struct slot_store *store, unsigned slot, struct slot_record *record)
 {
     int result = slot_header_read(store, slot, store->slot[slot].head, record);
 
@@ -279,10 +242,10 @@ int32_t slot_data_read(struct slot_store *store, unsigned slot, uint64_t off, ui
     if (slot_store_run(store) == DORY_MORE) {
         return 0;
     }
-    len = len < end - off ? len : (size_t)(end - off);
     len = len < MAX_READ ? len : MAX_READ;
-    result =
-        device->operations->read(device->ctx, slot_address(store, slot, 2 * store->head_len + (uint32_t)off), dst, len);
+    len = len < end - off ? len : (size_t)(end - off);
+    result = device->operations->read(device->ctx, slot_address(store, slot, slot_data_off(store) + (uint32_t)off), dst,
+                                      len);
     return result == DORY_OK ? (int32_t)len : result == DORY_MORE ? 0 : DORY_IO_ERROR;
 }
 
@@ -346,16 +309,14 @@ static void end_list(void *ctx, struct dory_listing *listing)
 static int tell_room(void *ctx, struct dory_room *room)
 {
     const struct slot_store *store = ctx;
+    unsigned free_slots = 0;
 
-    *room = (struct dory_room){.writers = 1};
-    if (store->count > 0) {
-        room->max_file = slot_capacity(store);
-    }
     for (unsigned i = 0; i < store->count; i++) {
-        if (store->slot[i].state != SLOT_LIVE && store->slot[i].state != SLOT_WRITING) {
-            room->free += room->max_file;
-        }
+        free_slots += store->slot[i].state < SLOT_LIVE;
     }
+    room->max_file = store->count > 0 ? slot_capacity(store) : 0;
+    room->free = free_slots * room->max_file;
+    room->writers = 1;
     return DORY_OK;
 }
 

@@ -17,8 +17,9 @@
  *
  * Beyond what core/store.h asks for
  *  - What a dropped connection leaves behind is kept up to the last whole page.
- *    After a restart it is kept up to the last record of progress: one about
- *    every 16 KiB, or every 13th of what was still to come where that is more.
+ *    After a restart it is kept up to the last record of progress. There is one
+ *    every 16 KiB; where sectors are erased, at least every 13th part of what
+ *    was to come, in whole sectors.
  *  - open(), put() and remove() read a few records from the device. While that
  *    is programming or erasing they ask it SLOT_STORE_PATIENCE times, then they
  *    say DORY_BUSY.
@@ -66,6 +67,14 @@
 /* Bytes of buffer that a store needs: one page, or as many as hold a record. */
 #define SLOT_STORE_BUFFER(page_size) ((SLOT_STORE_RECORD + (page_size)-1U) / (page_size) * (page_size))
 
+/* Where things lie. What was written by another layout is not looked at. */
+struct slot_layout {
+    uint32_t page_size;
+    uint32_t unit;     /* bytes of a sector, or of a page where nothing is erased */
+    uint32_t head_len; /* bytes of each head, whole units */
+    uint32_t slot_len; /* bytes of each slot, whole units */
+};
+
 /* What the store knows of a slot without asking the device. */
 struct slot {
     uint8_t state;   /* enum slot_kind, in slot_private.h */
@@ -79,18 +88,18 @@ struct slot_partial {
     uint8_t slot;
     uint32_t programmed; /* bytes, whole pages; 0: there is no partial */
     uint32_t erased;     /* bytes, whole sectors: up to here pages can be programmed */
+    uint32_t sequence;
 };
 
 /* The one change that can be under way. */
 struct slot_change {
-    uint8_t mode;    /* enum slot_mode */
-    uint8_t ending;  /* enum slot_ending */
-    uint8_t step;    /* enum slot_step: what the device is asked to do */
-    uint8_t slot;    /* that is being written, or emptied */
-    uint8_t old;     /* that holds the file to be replaced or removed, or NO_SLOT */
-    uint8_t before;  /* the slot's state before */
-    uint8_t records; /* of progress, written so far */
-    bool headed;     /* the slot's new head is there */
+    uint8_t mode;   /* enum slot_mode */
+    uint8_t ending; /* enum slot_ending */
+    uint8_t step;   /* enum slot_step: what the device is asked to do */
+    uint8_t slot;   /* that is being written, or emptied */
+    uint8_t old;    /* that holds the file to be replaced or removed, or NO_SLOT */
+    uint8_t before; /* the slot's state before */
+    bool headed;    /* the slot's new head is there */
     bool committing;
     bool failed;
     bool drops_partial;   /* the partial has this name */
@@ -103,6 +112,7 @@ struct slot_change {
     uint32_t buffered;    /* bytes of the file in the buffer */
     uint32_t interval;    /* bytes between two records of progress */
     uint32_t due;         /* where the next one comes; UINT32_MAX: none */
+    uint32_t records;     /* of progress, written so far */
 };
 
 struct slot_listing {
@@ -117,13 +127,13 @@ struct slot_store {
     uint8_t slots;                     /* 2 to SLOT_STORE_MAX_SLOTS */
 
     /* The store's own. */
-    uint8_t count; /* slots in use; 0: the storage is of no use */
-    uint8_t last;  /* slot that was taken last: the search for a free one begins behind it */
+    uint8_t count;   /* slots in use; 0: the storage is of no use */
+    uint8_t last;    /* slot that was taken last: the search for a free one begins behind it */
+    bool unreadable; /* a read of a record has failed */
     struct slot_change change;
-    uint32_t unit;     /* bytes of a sector, or of a page where nothing is erased */
-    uint32_t head_len; /* bytes of each head, whole units */
-    uint32_t slot_len; /* bytes of each slot, whole units */
-    uint32_t seed;     /* of the records' CRC-32: those of another geometry are not valid */
+    uint32_t patience; /* questions to a device that is busy */
+    struct slot_layout layout;
+    uint32_t seed;     /* of the records' CRC-32: made of the layout */
     uint32_t sequence; /* the largest one in use; it never goes back */
     struct slot_partial partial;
     struct dory_writer writer; /* of the change */

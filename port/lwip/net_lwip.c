@@ -10,6 +10,9 @@
  *
  * After the error callback the pcb is lwIP's: `pcb` is NULL from there on, and every function looks.
  *
+ * A short segment is acknowledged at once, if not along with an answer: it is a header, as a rule, and a peer in slow start
+ * would wait with the body for lwIP's delayed acknowledgment, up to 250 ms.
+ *
  * Priorities: when lwIP runs out of pcbs for a new connection it ends one of lower priority than the listener's. A
  * connection that says good-bye may be ended so (LINGERING), one with a session never (OPEN).
  */
@@ -248,11 +251,22 @@ struct net_conn *net_connect(struct net *net, const ip_addr_t *address, uint16_t
 
 /* ---- For the application ------------------------------------------------------ */
 
+/* How much of `len` bytes there is room for. A piece that would fit into half of the buffer waits until it fits whole: what is
+ * not taken would be read from the store again, from the middle of a block. */
+static size_t sendable(const struct tcp_pcb *pcb, size_t len)
+{
+    u16_t room = pcb != NULL ? tcp_sndbuf(pcb) : 0;
+
+    if (len <= room) {
+        return len;
+    }
+    return len <= TCP_SND_BUF / 2 ? 0 : room;
+}
+
 size_t net_send(struct net_conn *conn, const void *data, size_t len)
 {
     struct tcp_pcb *pcb = conn->pcb;
-    u16_t room = pcb != NULL ? tcp_sndbuf(pcb) : 0;
-    size_t part = len < room ? len : room;
+    size_t part = sendable(pcb, len);
 
     /* Memory may be short for all of it, and still do for less. */
     while (part > 0 && tcp_write(pcb, data, (u16_t)part, TCP_WRITE_FLAG_COPY) != ERR_OK) {
@@ -328,6 +342,7 @@ void *net_user(const struct net_conn *conn)
 static void feed(struct net_conn *conn)
 {
     const struct net *net = conn->net;
+    bool is_short = conn->received->tot_len < TCP_MSS;
     size_t len, taken;
 
     conn->notes &= (uint8_t)~NOTE_RESUME;
@@ -342,6 +357,10 @@ static void feed(struct net_conn *conn)
             tcp_recved(conn->pcb, (u16_t)taken);
         }
     } while (taken == len && conn->received != NULL);
+    if (is_short && conn->pcb != NULL && (conn->pcb->flags & TF_ACK_DELAY) != 0) {
+        tcp_ack_now(conn->pcb);
+        conn->notes |= NOTE_OUTPUT;
+    }
 }
 
 static void handle_open(struct net_conn *conn)

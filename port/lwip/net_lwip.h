@@ -21,8 +21,13 @@
 #include "../net.h"
 
 /* Received pbufs that a connection queues; one that comes on top is left with lwIP. A peer that sends single bytes pins a
- * whole pbuf with each. */
+ * whole pbuf with each. lwipopts.h may say less, but a window's worth. */
+#ifndef NET_LWIP_PBUFS
 #define NET_LWIP_PBUFS 4
+#endif
+#if NET_LWIP_PBUFS < 1 || NET_LWIP_PBUFS > 4
+#error "NET_LWIP_PBUFS: 1 to 4"
+#endif
 
 /* Pool pbufs that are enough whatever the peers of `sessions` sessions do: each queues its share, and lwIP keeps one more;
  * two are for the frame in hand, and for ARP. What lwIP holds out of order is given up when the pool runs dry. */

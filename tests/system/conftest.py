@@ -107,19 +107,25 @@ def board_under_test(tmp_path_factory):
 
 @pytest.fixture
 def board(tmp_path):
-    """board(*options, **more) starts a board of the test's own; it must be alive at the end."""
+    """board(*options, **more) starts a board of the test's own, which must have given everything back at the end."""
     made = []
 
     def start(*options, **more):
-        made.append(boards.make(BOARD, tmp_path / f"board{len(made)}", *options, **more))
-        return made[-1].start()
+        one = boards.make(BOARD, tmp_path / f"board{len(made)}", *options, **more)
+        made.append(one)
+        one.start()
+        one.ask("info")
+        one.first_statistics = one.statistics()
+        return one
 
     yield start
-    for one in made:
-        try:
-            if one.process is not None:
-                one.stop()
-        finally:
+    try:
+        for one in made:
+            one.close_connections()
+            one.check_quiet(one.first_statistics)
+            one.stop()
+    finally:
+        for one in made:
             one.abandon()
 
 
