@@ -71,6 +71,8 @@ struct link {
     bool broken;      /* the connection, for `reason` */
     bool opened_once; /* there was a connection */
     bool heard;       /* an answer that made sense */
+    bool answered;    /* something came over this connection */
+    bool stalled;     /* the one before this was given up because nothing moved; nothing was achieved since */
     uint32_t failures;
     uint32_t alive_ms; /* when anything last moved */
     uint32_t unsent;   /* bytes that the peer had not acknowledged by then */
@@ -184,6 +186,7 @@ static void count_progress(struct link *link, struct job *job, const struct dory
     }
     if (came > job->best) {
         job->best = came;
+        link->stalled = false;
         link->failures = 0;
         link->heard = true;
     }
@@ -200,6 +203,10 @@ void link_done(void *ctx, struct dory_call *call, const struct dory_answer *answ
     case DORY_FAULT_NONE:
         if (call->status == DORY_BUSY) {
             on_busy(link, job, answer);
+        } else if (call->status == DORY_TIMEOUT && job->tries < link->options->retries) {
+            /* What the server waited for was lost on the way: as good as a dropped connection. */
+            job->tries++;
+            try_again(link, job, answer, DORY_FAULT_LOST);
         } else {
             finish(link, job, answer);
         }
@@ -359,6 +366,7 @@ static size_t on_received(void *app, struct net_conn *conn, const uint8_t *data,
 
     (void)conn;
     link->alive_ms = net_now_ms();
+    link->answered = true;
     len = dory_client_feed(&link->client, data, len);
     if (link->client.fault != DORY_FAULT_NONE) {
         link->broken = true;
@@ -487,6 +495,7 @@ static void connect_now(struct link *link)
 {
     uint32_t now_ms = net_now_ms();
 
+    link->answered = false;
     link->alive_ms = now_ms;
     link->broken = false;
     link->state = STATE_CONNECTING;
@@ -518,16 +527,29 @@ static bool is_alive(struct link *link)
     return moved || (link->state == STATE_OPEN && link->active == 0);
 }
 
-static void check_time(struct link *link, uint32_t now_ms)
+/* A server that did answer may be gone, its farewell lost on the way: worth one other connection. */
+static void on_stall(struct link *link, uint32_t now_ms)
 {
     char sentence[80];
 
+    snprintf(sentence, sizeof sentence, "nothing moved for %g s", link->options->timeout_ms / 1000.0);
+    if (!link->answered || link->stalled || link->failures >= link->options->retries) {
+        give_up(link, EXIT_TIMEOUT, "timeout", sentence);
+        return;
+    }
+    drop(link);
+    link->stalled = true;
+    snprintf(link->reason, sizeof link->reason, "%s", sentence);
+    on_failure(link, DORY_FAULT_LOST, now_ms);
+}
+
+static void check_time(struct link *link, uint32_t now_ms)
+{
     if (is_alive(link)) {
         link->alive_ms = now_ms;
     }
     if (job_time_reached(now_ms, link->alive_ms + link->options->timeout_ms)) {
-        snprintf(sentence, sizeof sentence, "nothing moved for %g s", link->options->timeout_ms / 1000.0);
-        give_up(link, EXIT_TIMEOUT, "timeout", sentence);
+        on_stall(link, now_ms);
     }
 }
 

@@ -378,11 +378,12 @@ static int begin_change(struct slot_store *store, const char *name)
 {
     struct slot_change *change = &store->change;
     struct slot_record record;
-    int found = slot_find(store, name, &record);
+    int found;
 
-    if (change->mode != MODE_NONE) {
+    if (change->mode != MODE_NONE && change->ending == ENDING_NOT) {
         return DORY_BUSY;
     }
+    found = slot_find(store, name, &record); /* with it, a change that nobody asks for any more has ended */
     if (found < 0 && found != DORY_NOT_FOUND) {
         return found;
     }

@@ -98,7 +98,7 @@ bool slot_is_settled(struct slot_store *store);
 /* Forgets the partial, if there is one. */
 void slot_partial_drop(struct slot_store *store);
 
-/* Copies of the table in core/store.h. */
+/* As core/store.h says. */
 int slot_change_put(void *ctx, const struct dory_put *put, struct dory_writer **writer);
 int slot_change_remove(void *ctx, const char *name, struct dory_writer **writer);
 int32_t slot_change_write(void *ctx, struct dory_writer *writer, const uint8_t *data, size_t len);

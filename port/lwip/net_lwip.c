@@ -10,8 +10,8 @@
  *
  * After the error callback the pcb is lwIP's: `pcb` is NULL from there on, and every function looks.
  *
- * A short segment is acknowledged at once, if not along with an answer: it is a header, as a rule, and a peer in slow start
- * would wait with the body for lwIP's delayed acknowledgment, up to 250 ms.
+ * A connection's first segments, and those from a short one on, which is a header as a rule, are acknowledged at once: a peer
+ * in slow start would wait with the next one for lwIP's delayed acknowledgment, up to 250 ms.
  *
  * Priorities: when lwIP runs out of pcbs for a new connection it ends one of lower priority than the listener's. A
  * connection that says good-bye may be ended so (LINGERING), one with a session never (OPEN).
@@ -26,6 +26,9 @@
 
 /* A handshake may take this long while others wait for its place. */
 #define HALF_OPEN_MS 1000U
+
+/* Segments that are acknowledged at once. */
+#define QUICK_ACKS 4U
 
 enum state {
     FREE,
@@ -165,6 +168,7 @@ static void attach(struct net_conn *conn, struct net *net, struct tcp_pcb *pcb, 
     conn->user = NULL;
     conn->state = (uint8_t)state;
     conn->notes = 0;
+    conn->quick_acks = QUICK_ACKS;
     tcp_arg(pcb, conn);
     tcp_recv(pcb, on_received);
     tcp_sent(pcb, on_sent);
@@ -357,7 +361,11 @@ static void feed(struct net_conn *conn)
             tcp_recved(conn->pcb, (u16_t)taken);
         }
     } while (taken == len && conn->received != NULL);
-    if (is_short && conn->pcb != NULL && (conn->pcb->flags & TF_ACK_DELAY) != 0) {
+    if (is_short) {
+        conn->quick_acks = QUICK_ACKS;
+    }
+    if (conn->quick_acks > 0 && conn->pcb != NULL && (conn->pcb->flags & TF_ACK_DELAY) != 0) {
+        conn->quick_acks--;
         tcp_ack_now(conn->pcb);
         conn->notes |= NOTE_OUTPUT;
     }

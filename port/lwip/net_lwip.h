@@ -46,6 +46,7 @@ struct net_conn {
     void *user;
     uint8_t state;
     uint8_t notes;        /* what lwIP's callbacks saw, for net_poll() */
+    uint8_t quick_acks;   /* segments that are still to be acknowledged at once */
     uint32_t since_ms;    /* lingering: when the last sign of life came */
     uint32_t last_unsent; /* lingering: what the peer had not acknowledged then */
 };

@@ -173,7 +173,7 @@ class Qemu(Board):
             path.unlink(missing_ok=True)
         words = ["qemu-system-arm", "-M", self.name_of_board, "-display", "none"]
         words += ["-kernel", BOARDS / self.name_of_board / "dory.elf"]
-        words += ["-nic", f"user,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:9002"]
+        words += ["-nic", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:9002"]
         words += ["-chardev", f"socket,id=uart,path={uart},server=on,wait=on,logfile={self.folder}/uart-{self.runs + 1}.log"]
         words += ["-serial", "chardev:uart", "-qmp", f"unix:{monitor},server=on,wait=off"]
         if self.storage:
@@ -221,11 +221,7 @@ class Qemu(Board):
             return answer["return"]
 
     def set_link(self, up):
-        (nic,) = {match for match in re.findall(r"(\S+): index=0", self.human("info network"))}
-        self.monitor("set_link", name=nic, up=up)
-
-    def human(self, line):
-        return self.monitor("human-monitor-command", **{"command-line": line})
+        self.monitor("set_link", name="net0", up=up)
 
     def stop(self):
         process, self.process = self.process, None

@@ -19,7 +19,7 @@ import pytest
 
 import harness
 import wire
-from harness import DONE, LOCAL_FILE, MIB, MISMATCH, NO_CONNECTION, REFUSED, USAGE, Listener, pattern
+from harness import DONE, LOCAL_FILE, MIB, MISMATCH, NO_CONNECTION, REFUSED, TIMEOUT, USAGE, Listener, pattern
 from wire import crc32, frame
 
 pytestmark = pytest.mark.linux
@@ -169,6 +169,36 @@ def test_a_put_that_stays_busy_is_given_up_after_so_many_retries(dory, local, ne
     fake = network(Listener, serve)
     assert "busy" in expect(dory("put", "f", fake.at, "--retries", 2), REFUSED).err
     assert len(log) == 3
+
+
+def test_a_put_for_which_the_server_waited_in_vain_is_sent_again(dory, local, network):
+    local("f", b"x" * 100)
+
+    def serve(sock, index):
+        for header in requests(sock):
+            harness.receive_exactly(sock, header["filesize"])
+            sock.sendall(answer_to(header, "timeout" if index == 0 else "ok"))
+            if index == 0:
+                return
+
+    fake = network(Listener, serve)
+    expect(dory("put", "f", fake.at), DONE)
+    assert fake.accepted == 2
+
+
+@pytest.mark.parametrize("stalls, code", [(1, DONE), (2, TIMEOUT)])
+def test_a_server_that_answered_and_fell_silent_gets_one_other_connection(dory, image, network, stalls, code):
+    def serve(sock, index):
+        header = read_request(sock)
+        sock.sendall(go_on(header, image))
+        harness.receive_exactly(sock, len(image))
+        if index >= stalls:
+            sock.sendall(answer_to(header))
+        silent_until_gone(sock)
+
+    fake = network(Listener, serve)
+    expect(dory("put", "image", fake.at, "--timeout", 1), code)
+    assert fake.accepted == 2
 
 
 def test_a_header_that_is_not_understood_costs_only_its_own_file(dory, local, network):
