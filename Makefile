@@ -23,6 +23,7 @@ UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 BARE  := $(patsubst tests/unit/%.c,%,$(shell grep -L '"../../port/' $(wildcard tests/unit/test_*.c)))# need core only
 FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BOARDS := mps2-an385 lm3s6965evb
+budget.lm3s6965evb := 32768 20480# bytes of flash, bytes of RAM
 EMBED := $(patsubst tests/embed/%.c,%,$(wildcard tests/embed/*.c))
 BOARD_C := $(wildcard port/lwip/*.c boards/*/*.c)
 C     := $(LIB) $(BOARD_C) $(wildcard apps/*/*.c tests/*/*.c)
@@ -148,15 +149,16 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/dory $(DESTDIR)$(PREFIX)/bin/doryd
 
-## Show it: a server, an upload, a listing, a download
+## Show it: an upload, a listing and a download, to a server here and to an emulated board
 demo: all
-	@tests/tools/demo.sh build/gcc
+	@$(MAKE) --no-print-directory firmware BOARD=mps2-an385
+	@tests/tools/demo.sh build/gcc build/boards/mps2-an385/dory.elf
 
 # ---- Testing ----------------------------------------------------------------
 
 # One after another, and each by a make of its own: the output stays readable,
 # and what failed is named last.
-CHECKS := lint unit system fuzz cov size
+CHECKS := lint unit system boards fuzz cov size lib-all
 
 ## Run every test that decides whether a change passes
 check: deps-check
@@ -181,6 +183,17 @@ system-clang system-poll: PYTEST_ARGS += -m 'not slow'
 $(TESTED:%=system-%): system-%: % | deps-check
 	@tests/tools/run_system.sh build/$* $(PYTEST_ARGS)
 
+## Run the system tests against the boards: the hosted one, and in QEMU the others
+boards: system-hosted $(BOARDS:%=system-%)
+
+.PHONY: boards system-hosted $(BOARDS:%=system-%)
+system-hosted: build/hosted-asan/hosted all | deps-check
+	@DORY_BOARD=hosted tests/tools/run_system.sh build/hosted-asan $(PYTEST_ARGS)
+
+$(BOARDS:%=system-%): system-%: all | deps-check
+	@$(MAKE) --no-print-directory firmware BOARD=$*
+	@DORY_BOARD=$* tests/tools/run_system.sh build/boards/$* $(PYTEST_ARGS)
+
 ## Fuzz each target for FUZZ_SECONDS
 fuzz: $(FUZZ:%=build/fuzz/%)
 	@tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $^
@@ -191,9 +204,11 @@ cov: $(BARE:%=build/cov/unit/%)
 	@tests/tools/run_unit.sh $^
 	@tests/tools/coverage.py build/cov tests/tools/coverage_exceptions.txt
 
-## Hold core's size on a Cortex-M3 against its budget
+## Hold core's size on a Cortex-M3, and that of whole images, against their budgets
 size: | deps-check
 	@JSMN_DIR=$(JSMN_DIR) tests/tools/size.py build/size
+	@$(foreach name,$(BOARDS),$(MAKE) --no-print-directory firmware BOARD=$(name) && \
+	    tests/tools/image_size.py build/boards/$(name)/dory.elf $(budget.$(name)) &&) true
 
 ## Measure dory against what else moves files (takes long)
 bench: all deps-bench

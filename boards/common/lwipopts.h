@@ -68,7 +68,9 @@
 #define TCP_QUEUE_OOSEQ BOARD_QUEUE_OOSEQ
 #define LWIP_TCP_SACK_OUT 0
 #define TCP_MSL 1000
+#ifndef TCP_OVERSIZE
 #define TCP_OVERSIZE TCP_MSS
+#endif
 
 /* No assertion text on a device, except where the board wants it. */
 #ifndef BOARD_ASSERT
@@ -79,7 +81,7 @@
 #define LWIP_STATS 1
 #define LWIP_STATS_DISPLAY 0
 #define LWIP_STATS_LARGE 0
-#define LINK_STATS 1
+#define LINK_STATS 0
 #define MEM_STATS 1
 #define MEMP_STATS 1
 #define ETHARP_STATS 0
@@ -87,7 +89,7 @@
 #define IPFRAG_STATS 0
 #define ICMP_STATS 0
 #define UDP_STATS 0
-#define TCP_STATS 1
+#define TCP_STATS 0
 #define SYS_STATS 0
 
 #define LWIP_RAND() board_random()

@@ -1,14 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# demo.sh BUILD: dory, shown. A server on a free port of this machine, a firmware image sent to it,
-# listed and fetched back. Everything happens in build/demo/, and the server is gone at the end.
+# demo.sh BUILD FIRMWARE.elf: dory, shown. A server on a free port of this machine, a firmware image sent
+# to it, listed and fetched back; then the same with an emulated board. Everything happens in
+# build/demo/, and the servers are gone at the end.
 
 set -eu
 dory=$1/dory
 doryd=$1/doryd
+board_elf=$2
 place=build/demo
 size=$((32 * 1024 * 1024))
+board_size=$((400 * 1024))
 server=
 
 stop_server() {
@@ -60,14 +63,41 @@ start_server() {
     : >"$place/doryd.out"
     "$doryd" --root "$place/files" --listen 127.0.0.1:0 >"$place/doryd.out" </dev/null &
     server=$!
-    tries=0
-    until grep -q '^listening on ' "$place/doryd.out"; do
-        tries=$((tries + 1))
-        [ "$tries" -le 100 ] && kill -0 "$server" 2>/dev/null || fail 'the server did not start'
-        sleep 0.1
-    done
+    wait_for '^listening on ' "$place/doryd.out" || fail 'the server did not start'
     cat "$place/doryd.out"
     address=$(sed -n 's/^listening on //p' "$place/doryd.out")
+}
+
+# wait_for PATTERN FILE: until the server has written that line. Fails when it ended instead.
+wait_for() {
+    tries=0
+    until grep -q "$1" "$2" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -le 300 ] && kill -0 "$server" 2>/dev/null || return 1
+        sleep 0.1
+    done
+}
+
+# A port may be somebody else's: QEMU ends then, and the next one is tried.
+start_board() {
+    port=$((20000 + $$ % 10000))
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        port=$((port + 1))
+        address=127.0.0.1:$port
+        set -- qemu-system-arm -M mps2-an385 -kernel "$board_elf" -display none -monitor none \
+            -serial "file:$place/uart.log" -nic "user,restrict=on,hostfwd=tcp:$address-:9002"
+        rm -f "$place/uart.log"
+        "$@" </dev/null 2>"$place/qemu.err" &
+        server=$!
+        if wait_for '^address ' "$place/uart.log"; then
+            printf '$ %s &\n' "$*"
+            tr -d '\r' <"$place/uart.log"
+            return
+        fi
+        stop_server
+    done
+    cat "$place/qemu.err" >&2
+    fail 'the board did not start'
 }
 
 rm -rf "$place"
@@ -93,4 +123,20 @@ cmp "$place/firmware.bin" "$place/fetched.bin" || fail 'what came back is not wh
 cmp "$place/firmware.bin" "$place/files/firmware.bin" || fail 'what the server keeps is not what was sent'
 
 stop_server
-printf '\nThe demo is done: %s bytes went there and back, and are identical.\n' "$size"
+
+say 'The same server on an emulated Cortex-M3: a board with lwIP, in QEMU'
+start_board
+head -c "$board_size" "$place/firmware.bin" >"$place/board.bin"
+
+say 'Send it an image, and look'
+show "$dory" put "$place/board.bin" "$address"
+show "$dory" ls "$address"
+show "$dory" info "$address"
+
+say 'Fetch it back, and compare'
+show "$dory" get "$address/board.bin" "$place/fetched-board.bin"
+cmp "$place/board.bin" "$place/fetched-board.bin" || fail 'what came back from the board is not what was sent'
+
+stop_server
+printf '\nThe demo is done: %s bytes went to this machine and back, %s to the board and back; all are identical.\n' \
+    "$size" "$board_size"
