@@ -426,7 +426,7 @@ static void on_header(struct dory_client *client)
 static size_t feed_header(struct dory_client *client, const uint8_t *data, size_t len)
 {
     struct dory_call *call = client->first;
-    size_t taken = 0;
+    size_t taken;
     int status;
 
     if (call != NULL && call->answered) {
@@ -434,7 +434,9 @@ static size_t feed_header(struct dory_client *client, const uint8_t *data, size_
         client->fault = DORY_FAULT_PROTOCOL;
         return len;
     }
-    status = dory_frame_feed(&client->frame, client->options.header, client->options.header_size, data, len, &taken);
+    taken = client->frame.have;
+    status = dory_frame_feed(&client->frame, client->options.header, client->options.header_size, data, len);
+    taken = client->frame.have - taken;
     if (status == DORY_OK) {
         on_header(client);
     } else if (status != DORY_MORE) {

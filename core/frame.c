@@ -2,8 +2,7 @@
 /* Framing, see frame.h. */
 #include "frame.h"
 
-int dory_frame_feed(struct dory_frame *frame, char *header, size_t limit, const uint8_t *data, size_t len,
-                    size_t *taken)
+int dory_frame_feed(struct dory_frame *frame, char *header, size_t limit, const uint8_t *data, size_t len)
 {
     for (const uint8_t *end = data + len; data < end; data++) {
         if (frame->have < DORY_FRAME_PREFIX) {
@@ -12,7 +11,6 @@ int dory_frame_feed(struct dory_frame *frame, char *header, size_t limit, const 
             header[frame->have - DORY_FRAME_PREFIX] = (char)*data;
         }
         frame->have++;
-        (*taken)++;
         if (frame->have < DORY_FRAME_PREFIX) {
             continue;
         }
@@ -24,12 +22,6 @@ int dory_frame_feed(struct dory_frame *frame, char *header, size_t limit, const 
         }
     }
     return DORY_MORE;
-}
-
-void dory_frame_reset(struct dory_frame *frame)
-{
-    frame->header_len = 0;
-    frame->have = 0;
 }
 
 void dory_frame_prefix(uint8_t prefix[DORY_FRAME_PREFIX], uint32_t header_len)

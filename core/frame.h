@@ -29,17 +29,20 @@ struct dory_frame {
 /*
  * Takes bytes of `data` until the header is whole. Collects it in `header`,
  * which has room for `limit` bytes and must be the same in each call of one
- * header. Adds the bytes it took to `*taken`.
+ * header. It took as many bytes as `frame->have` has grown by.
  *
  * Returns DORY_OK when the header is whole (frame->header_len bytes of it; call
  * dory_frame_reset() before the next), DORY_MORE when it needs more, or
  * DORY_BAD_HEADER when the length is under DORY_MIN_HEADER or over `limit`.
  */
-int dory_frame_feed(struct dory_frame *frame, char *header, size_t limit, const uint8_t *data, size_t len,
-                    size_t *taken);
+int dory_frame_feed(struct dory_frame *frame, char *header, size_t limit, const uint8_t *data, size_t len);
 
 /* Gets ready for the next header. */
-void dory_frame_reset(struct dory_frame *frame);
+static inline void dory_frame_reset(struct dory_frame *frame)
+{
+    frame->header_len = 0;
+    frame->have = 0;
+}
 
 /* Writes `header_len` as a message's prefix. */
 void dory_frame_prefix(uint8_t prefix[DORY_FRAME_PREFIX], uint32_t header_len);

@@ -1,34 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Headers: decoding by a table of keys, and encoding. */
-#define JSMN_STATIC
-#define JSMN_STRICT
-#define JSMN_PARENT_LINKS
-#include <jsmn.h>
-
 #include "header.h"
 
 #include <string.h>
-
-#include "json.h"
 
 /* Digits of DORY_MAX_NUMBER. */
 #define MAX_DIGITS 16U
 
 #define CRC32_DIGITS 8U
 
-/* Unescapes a token where it stands and ends it with a NUL, in place of what ended it before: that has been looked at.
- * dory_json_check() has found it well formed. */
-static void unescape(char *text, const jsmntok_t *token, struct dory_text *string)
-{
-    const char *at = text + token->start;
-    char *out = text + token->start;
+static const char hex_digits[] = "0123456789abcdef";
 
-    string->ptr = out;
-    while (at < text + token->end) {
-        at = dory_json_character(at, &out);
-    }
-    *out = '\0';
-    string->len = (size_t)(out - string->ptr);
+static struct dory_text text_of(const char *text, const jsmntok_t *token)
+{
+    return (struct dory_text){text + token->start, (size_t)(token->end - token->start)};
 }
 
 /* Reads digits of `base`, 10 or 16. Returns false when there is anything else. */
@@ -36,12 +21,12 @@ static bool get_digits(const struct dory_text *text, size_t base, uint64_t *valu
 {
     *value = 0;
     for (size_t i = 0; i < text->len; i++) {
-        const char *digit = memchr(dory_hex_digits, text->ptr[i], base);
+        const char *digit = memchr(hex_digits, text->ptr[i], base);
 
         if (digit == NULL) {
             return false;
         }
-        *value = *value * base + (uint64_t)(digit - dory_hex_digits);
+        *value = *value * base + (uint64_t)(digit - hex_digits);
     }
     return true;
 }
@@ -70,81 +55,59 @@ static bool get_number(const struct dory_text *digits, enum dory_field_type type
     return true;
 }
 
-/* Gives a known key's value to its member. Returns whether it has the type that the field asks for. */
-static bool get_value(char *text, const jsmntok_t *token, const struct dory_field *field, void *into)
+/* Gives a known key's value to its member. Returns whether it is of the type that the field asks for. */
+static bool get_value(const struct dory_text *value, jsmntype_t kind, const struct dory_field *field, void *into)
 {
     enum dory_field_type type = (enum dory_field_type)field->type;
     void *member = (uint8_t *)into + field->at;
-    struct dory_text value;
 
-    if (token->type != (type < DORY_FIELD_TEXT ? JSMN_PRIMITIVE : JSMN_STRING)) {
+    if (kind != (type < DORY_FIELD_TEXT ? JSMN_PRIMITIVE : JSMN_STRING)) {
         return false;
     }
-    unescape(text, token, &value);
     if (type == DORY_FIELD_TEXT) {
-        *(struct dory_text *)member = value;
+        *(struct dory_text *)member = *value;
         return true;
     }
     if (type == DORY_FIELD_BOOL) {
-        *(bool *)member = *value.ptr == 't';
-        return *value.ptr == 't' || *value.ptr == 'f';
+        bool yes = *value->ptr == 't';
+        bool no = *value->ptr == 'f';
+
+        *(bool *)member = yes;
+        return yes || no;
     }
-    return get_number(&value, type, member);
-}
-
-bool dory_text_is(const struct dory_text *text, const char *word)
-{
-    return strlen(word) == text->len && memcmp(word, text->ptr, text->len) == 0;
-}
-
-/* Returns the place of `key` in the table, or `count`. */
-static unsigned find_field(const struct dory_text *key, const struct dory_field *fields, unsigned count)
-{
-    unsigned i = 0;
-
-    while (i < count && !dory_text_is(key, fields[i].key)) {
-        i++;
-    }
-    return i;
+    return get_number(value, type, member);
 }
 
 int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const struct dory_field *fields,
                        unsigned count, void *into, struct dory_found *found)
 {
-    int token_count;
+    const jsmntok_t *token = tokens->token;
+    const jsmntok_t *end = token + dory_json_parse(tokens, text, len);
 
     found->present = 0;
     found->wrong = 0;
-    if (!dory_json_check(text, len)) {
-        return DORY_BAD_HEADER;
-    }
-    jsmn_init(&tokens->parser);
-    token_count = jsmn_parse(&tokens->parser, text, len, tokens->token, DORY_MAX_TOKENS);
-    if (token_count < 0) {
+    if (token == end) {
         return DORY_BAD_HEADER;
     }
     /* A key is a child of the object, which is token 0; its value stands right behind it. */
-    for (int i = 1; i < token_count; i++) {
-        struct dory_text key;
-        unsigned field;
-        uint32_t bit;
+    while (++token < end) {
+        struct dory_text key = text_of(text, token);
+        struct dory_text value;
+        uint32_t bit = 1;
 
-        if (tokens->token[i].parent != 0) {
-            continue;
-        }
-        unescape(text, &tokens->token[i], &key);
-        field = find_field(&key, fields, count);
-        if (field == count) {
-            continue;
-        }
-        bit = UINT32_C(1) << field;
-        if (((found->present | found->wrong) & bit) != 0) {
-            return DORY_BAD_HEADER;
-        }
-        if (get_value(text, &tokens->token[i + 1], &fields[field], into)) {
-            found->present |= bit;
-        } else {
-            found->wrong |= bit;
+        for (unsigned i = 0; token->parent == 0 && i < count; i++, bit <<= 1) {
+            if (!dory_text_is(&key, fields[i].key)) {
+                continue;
+            }
+            if (((found->present | found->wrong) & bit) != 0) {
+                return DORY_BAD_HEADER;
+            }
+            value = text_of(text, token + 1);
+            if (get_value(&value, token[1].type, &fields[i], into)) {
+                found->present |= bit;
+            } else {
+                found->wrong |= bit;
+            }
         }
     }
     return DORY_OK;
@@ -152,11 +115,11 @@ int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const
 
 static void put_char(struct dory_encoder *encoder, char c)
 {
-    if (encoder->len == encoder->size) {
-        encoder->too_long = true;
-        return;
+    size_t at = encoder->len++;
+
+    if (at < encoder->size) {
+        encoder->buf[at] = (uint8_t)c;
     }
-    encoder->buf[encoder->len++] = (uint8_t)c;
 }
 
 static void put_plain(struct dory_encoder *encoder, const char *text)
@@ -169,7 +132,7 @@ static void put_plain(struct dory_encoder *encoder, const char *text)
 static void put_hex(struct dory_encoder *encoder, uint32_t value, unsigned digits)
 {
     while (digits-- > 0) {
-        put_char(encoder, dory_hex_digits[value >> (4 * digits) & 15]);
+        put_char(encoder, hex_digits[value >> (4 * digits) & 15]);
     }
 }
 
@@ -178,40 +141,43 @@ static void put_escaped(struct dory_encoder *encoder, const char *text, size_t l
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
 
-        if (c < 0x20) {
-            put_plain(encoder, "\\u");
-            put_hex(encoder, c, 4);
-            continue;
-        }
-        if (c == '"' || c == '\\') {
+        if (c < 0x20 || c == '"' || c == '\\') {
             put_char(encoder, '\\');
         }
-        put_char(encoder, (char)c);
+        if (c < 0x20) {
+            put_char(encoder, 'u');
+            put_hex(encoder, c, 4);
+        } else {
+            put_char(encoder, (char)c);
+        }
     }
 }
 
-/* Begins a field: a comma unless it is the first, then its key. */
+/* Begins a field, the first one with the object's bracket. */
 static void put_key(struct dory_encoder *encoder, const char *key)
 {
-    if (encoder->len > 0 && encoder->buf[encoder->len - 1] != '{') {
-        put_char(encoder, ',');
-    }
+    put_char(encoder, encoder->before);
+    encoder->before = ',';
     put_char(encoder, '"');
     put_plain(encoder, key);
     put_plain(encoder, "\":");
 }
 
+/* Begins a field that is a string. */
+static void put_string_key(struct dory_encoder *encoder, const char *key)
+{
+    put_key(encoder, key);
+    put_char(encoder, '"');
+}
+
 void dory_header_begin_line(struct dory_encoder *encoder, void *buf, size_t size)
 {
-    *encoder = (struct dory_encoder){.buf = buf, .size = size};
-    put_char(encoder, '{');
+    *encoder = (struct dory_encoder){.buf = buf, .size = size, .before = '{'};
 }
 
 void dory_header_begin(struct dory_encoder *encoder, void *buf, size_t size)
 {
-    dory_header_begin_line(encoder, buf, size);
-    /* The prefix comes in front of the last one, when the length is known. */
-    put_plain(encoder, "{{{{");
+    *encoder = (struct dory_encoder){.buf = buf, .size = size, .len = DORY_FRAME_PREFIX, .before = '{'};
 }
 
 void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t value)
@@ -230,24 +196,21 @@ void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t 
 
 void dory_header_text(struct dory_encoder *encoder, const char *key, const char *text, size_t len)
 {
-    put_key(encoder, key);
-    put_char(encoder, '"');
+    put_string_key(encoder, key);
     put_escaped(encoder, text, len);
     put_char(encoder, '"');
 }
 
 void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32)
 {
-    put_key(encoder, key);
-    put_char(encoder, '"');
+    put_string_key(encoder, key);
     put_hex(encoder, crc32, CRC32_DIGITS);
     put_char(encoder, '"');
 }
 
 void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version)
 {
-    put_key(encoder, key);
-    put_char(encoder, '"');
+    put_string_key(encoder, key);
     put_hex(encoder, (uint32_t)(version >> 32), DORY_VERSION_DIGITS / 2);
     put_hex(encoder, (uint32_t)version, DORY_VERSION_DIGITS / 2);
     put_char(encoder, '"');
@@ -259,10 +222,42 @@ void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value)
     put_plain(encoder, value ? "true" : "false");
 }
 
+void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text, size_t max_len)
+{
+    size_t len = strlen(text);
+
+    if (len > max_len) {
+        len = max_len;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0U) == 0x80U) {
+            len--;
+        }
+    }
+    dory_header_text(encoder, key, text, len);
+}
+
+void dory_header_member(struct dory_encoder *encoder, const char *key, const void *member, unsigned kind)
+{
+    switch ((enum dory_member)kind) {
+    case DORY_MEMBER_UINT32:
+        dory_header_number(encoder, key, *(const uint32_t *)member);
+        return;
+    case DORY_MEMBER_UINT64:
+        dory_header_number(encoder, key, *(const uint64_t *)member);
+        return;
+    case DORY_MEMBER_CRC32:
+        dory_header_crc32(encoder, key, *(const uint32_t *)member);
+        return;
+    case DORY_MEMBER_VERSION:
+        dory_header_version(encoder, key, *(const uint64_t *)member);
+        return;
+    }
+    dory_header_string(encoder, key, *(const char *const *)member, kind);
+}
+
 size_t dory_header_end(struct dory_encoder *encoder)
 {
     put_char(encoder, '}');
-    if (encoder->too_long) {
+    if (encoder->len > encoder->size) {
         return 0;
     }
     dory_frame_prefix(encoder->buf, (uint32_t)(encoder->len - DORY_FRAME_PREFIX));
@@ -272,5 +267,6 @@ size_t dory_header_end(struct dory_encoder *encoder)
 size_t dory_header_end_line(struct dory_encoder *encoder)
 {
     put_plain(encoder, "}\n");
-    return encoder->too_long ? 0 : encoder->len;
+    encoder->before = '{';
+    return encoder->len > encoder->size ? 0 : encoder->len;
 }

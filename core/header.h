@@ -3,8 +3,7 @@
  * Headers: one JSON object (RFC 8259) each. Decoding is driven by a table of
  * the keys that the caller knows, encoding appends one field at a time.
  *
- * jsmn splits the text into tokens; that the text is JSON at all is checked
- * before by dory_json_check() (json.h).
+ * What JSON is, is json.h's business.
  */
 #ifndef DORY_HEADER_H
 #define DORY_HEADER_H
@@ -13,17 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Only the types; header.c has included the whole of it before. */
-#ifndef JSMN_H
-#define JSMN_HEADER
-#define JSMN_PARENT_LINKS
-#define JSMN_STRICT
-#include <jsmn.h>
-#endif
-
 #include "dory_config.h"
 #include "frame.h"
+#include "json.h"
 #include "status.h"
+#include "text.h"
 
 /* Largest number on the wire, 2^53-1: what every JSON library keeps exactly
  * (RFC 8259 section 6). */
@@ -34,23 +27,6 @@
 
 /* Hex digits of a version that this implementation writes. */
 #define DORY_VERSION_DIGITS 16U
-
-/* Scratch memory for one decode. Nothing in it is needed afterwards, so one
- * serves every session of a thread. */
-struct dory_tokens {
-    jsmn_parser parser;
-    jsmntok_t token[DORY_MAX_TOKENS];
-};
-
-/* A piece of the header's own text, unescaped, with a NUL behind it. It may
- * hold further NULs (from \u0000). */
-struct dory_text {
-    const char *ptr; /* NULL when absent */
-    size_t len;
-};
-
-/* Returns whether `text` is `word`, NULs and all. */
-bool dory_text_is(const struct dory_text *text, const char *word);
 
 enum dory_field_type {
     /* Words. */
@@ -90,26 +66,37 @@ int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const
 struct dory_encoder {
     uint8_t *buf;
     size_t size;
-    size_t len;    /* bytes written, prefix included */
-    bool too_long; /* something did not fit; sticks */
+    size_t len;  /* bytes of the message so far, prefix included; above `size` when they did not fit */
+    char before; /* what stands in front of the next field */
 };
 
 /* Begins a message in `buf` of `size` bytes, which stays the caller's. */
 void dory_header_begin(struct dory_encoder *encoder, void *buf, size_t size);
 
-/* Append one field. `key` is plain ASCII; text is escaped where JSON asks. */
+/* Append one field; a message has one at least. `key` is plain ASCII; text is escaped where JSON asks. */
 void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t value);
 void dory_header_text(struct dory_encoder *encoder, const char *key, const char *text, size_t len);
 void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32);
 void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version);
 void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value);
 
+/* Appends text that ends with a NUL: at most `max_len` bytes of it, cut between characters. */
+void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text, size_t max_len);
+
+/* What a member of a struct is. Any higher number: a pointer to text of which at most so many bytes are written. */
+enum dory_member { DORY_MEMBER_UINT32, DORY_MEMBER_UINT64, DORY_MEMBER_CRC32, DORY_MEMBER_VERSION };
+#define DORY_MEMBER_STRING(max_len) (max_len)
+
+/* Appends a member by what it is. */
+void dory_header_member(struct dory_encoder *encoder, const char *key, const void *member, unsigned kind);
+
 /* Ends the header and fills in the prefix. Returns the bytes of the message
  * without its body, or 0 when it did not fit. */
 size_t dory_header_end(struct dory_encoder *encoder);
 
 /* The same object without prefix, ended by a newline: a line of a listing.
- * dory_header_begin_line() in place of dory_header_begin(). */
+ * dory_header_begin_line() in place of dory_header_begin(). A further line may
+ * follow at once; `encoder->len` and what is returned count all of them. */
 void dory_header_begin_line(struct dory_encoder *encoder, void *buf, size_t size);
 size_t dory_header_end_line(struct dory_encoder *encoder);
 

@@ -2,24 +2,19 @@
 /* The job: what a session holds of the store, for the request in hand. */
 #include "operation.h"
 
-void dory_job_begin(struct dory_session *session, enum dory_holding holds, uint64_t end)
+int dory_job_begin(struct dory_session *session, enum dory_holding holds, uint64_t end)
 {
     session->holds = (uint8_t)holds;
     session->crc32 = 0;
     session->job.off = 0;
     session->job.end = end;
+    dory_session_enter(session, STATE_WORK);
+    return DORY_MORE;
 }
 
-int dory_job_open(struct dory_session *session)
+void dory_job_send(struct dory_session *session)
 {
-    const struct dory_server *server = session->server;
-    struct dory_file *file = &session->job.file;
-    int result = server->store->open(server->store_ctx, dory_session_name(session), file);
-
-    if (result == DORY_OK) {
-        dory_job_begin(session, HOLDS_FILE, file->size);
-    }
-    return result;
+    dory_session_enter(session, session->job.off < session->job.end ? STATE_SEND : STATE_WORK);
 }
 
 int32_t dory_job_read(struct dory_session *session, uint8_t *dst, size_t len)
@@ -27,21 +22,25 @@ int32_t dory_job_read(struct dory_session *session, uint8_t *dst, size_t len)
     const struct dory_server *server = session->server;
     struct dory_job *job = &session->job;
     uint64_t left = job->end - job->off;
+    int32_t got;
 
     if (len > left) {
         len = (size_t)left;
     }
     if (session->holds == HOLDS_WRITER) {
-        return server->store->reread(server->store_ctx, job->writer, job->off, dst, len);
+        got = server->store->reread(server->store_ctx, job->writer, job->off, dst, len);
+    } else {
+        got = server->store->read(server->store_ctx, &job->file, job->off, dst, len);
     }
-    return server->store->read(server->store_ctx, &job->file, job->off, dst, len);
+    session->store_waits = got == 0;
+    return got;
 }
 
 int dory_job_check_slice(struct dory_session *session)
 {
     struct dory_job *job = &session->job;
-    size_t size;
-    uint8_t *area = dory_session_area(session, &size);
+    size_t size = dory_session_area_size(session);
+    uint8_t *area = dory_session_area(session);
     uint32_t done = 0;
 
     while (job->off < job->end) {
@@ -52,7 +51,6 @@ int dory_job_check_slice(struct dory_session *session)
         }
         got = dory_job_read(session, area, size);
         if (got <= 0) {
-            session->store_waits = got == 0;
             return got < 0 ? (int)got : DORY_MORE;
         }
         session->crc32 = session->server->crc32(session->crc32, area, (size_t)got);
@@ -96,4 +94,10 @@ void dory_job_stop(struct dory_session *session)
         break;
     }
     session->holds = HOLDS_NOTHING;
+}
+
+void dory_session_give_up(struct dory_session *session, enum dory_state state)
+{
+    dory_job_stop(session);
+    dory_session_enter(session, state);
 }

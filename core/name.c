@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-#include "json.h"
+#include "text.h"
 
 static bool component_ok(const char *component, size_t len)
 {
     static const char own[] = ".dory";
 
-    if (len == 0 || (len <= 2 && memcmp(component, "..", len) == 0)) {
+    if (len <= 2 && memcmp(component, "..", len) == 0) {
         return false;
     }
     return len < sizeof own - 1 || memcmp(component, own, sizeof own - 1) != 0;
@@ -18,27 +18,24 @@ static bool component_ok(const char *component, size_t len)
 
 bool dory_name_check(const char *name, size_t len, size_t max_len)
 {
-    size_t start = 0;
-    size_t at = 0;
-    size_t step;
+    const char *end = name + len;
+    const char *component = name;
 
-    if (len > max_len) {
+    if (len > max_len || !dory_utf8_check(name, len)) {
         return false;
     }
-    for (;;) {
-        if (at == len || name[at] == '/') {
-            if (!component_ok(name + start, at - start)) {
+    for (const char *at = name;; at++) {
+        if (at == end || *at == '/') {
+            if (!component_ok(component, (size_t)(at - component))) {
                 return false;
             }
-            start = at + 1;
+            component = at + 1;
         }
-        if (at == len) {
+        if (at == end) {
             return true;
         }
-        step = dory_utf8_length(name + at, len - at);
-        if (step == 0 || (unsigned char)name[at] < 0x20 || name[at] == 0x7f || name[at] == '\\') {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f || *at == '\\') {
             return false;
         }
-        at += step;
     }
 }

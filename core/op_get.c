@@ -6,9 +6,9 @@ int dory_get_start(struct dory_session *session)
 {
     const struct dory_request *request = &session->request;
     struct dory_job *job = &session->job;
-    int result = dory_job_open(session);
+    int result = dory_request_open(session);
 
-    if (result != DORY_OK) {
+    if (result != DORY_MORE) {
         return result;
     }
     if (DORY_HAS(session, FIELD_IF_VERSION) && request->if_version != job->file.version) {
@@ -21,9 +21,8 @@ int dory_get_start(struct dory_session *session)
     if (DORY_HAS(session, FIELD_LENGTH) && request->length < job->end - job->off) {
         job->end = job->off + request->length;
     }
-    dory_answer(session, session->check ? DORY_MORE : DORY_OK, TELL_FILESIZE | TELL_OFFSET | TELL_VERSION,
-                job->end - job->off);
-    dory_session_enter(session, job->off < job->end ? STATE_SEND : STATE_WORK);
+    dory_answer(session, session->check ? DORY_MORE : DORY_OK, TELL_FILESIZE | TELL_OFFSET | TELL_VERSION | TELL_DATA);
+    dory_job_send(session);
     return DORY_MORE;
 }
 
@@ -33,16 +32,14 @@ void dory_get_sent(struct dory_session *session, const uint8_t *data, size_t len
         session->crc32 = session->server->crc32(session->crc32, data, len);
     }
     session->job.off += len;
-    if (session->job.off == session->job.end) {
-        dory_session_enter(session, STATE_WORK);
-    }
+    dory_job_send(session);
 }
 
 /* All has left; on demand its CRC-32 follows. */
 int dory_get_work(struct dory_session *session)
 {
     if (session->check) {
-        dory_answer(session, DORY_OK, TELL_CRC32, 0);
+        dory_answer(session, DORY_OK, TELL_CRC32);
     }
     return DORY_ANSWERED;
 }

@@ -10,46 +10,34 @@ int dory_list_start(struct dory_session *session)
     const struct dory_server *server = session->server;
     int result = server->store->list(server->store_ctx, dory_session_name(session), &session->job.listing);
 
-    if (result != DORY_OK) {
-        return result;
-    }
-    dory_job_begin(session, HOLDS_LISTING, 0);
-    dory_session_enter(session, STATE_WORK);
-    return DORY_MORE;
+    return result == DORY_OK ? dory_job_begin(session, HOLDS_LISTING, 0) : result;
 }
 
-/* Only names that the server would take are shown; a folder may hold others. */
-static bool is_wanted(const struct dory_session *session, const struct dory_entry *entry)
+/* Adds a line for a name that was asked for, and that the server would take: a folder may hold others. */
+static void put_line(const struct dory_session *session, const struct dory_entry *entry, struct dory_encoder *lines)
 {
     const char *prefix = dory_session_name(session);
+    size_t name_len = strlen(entry->name);
 
-    return strncmp(entry->name, prefix, strlen(prefix)) == 0 &&
-           dory_name_check(entry->name, strlen(entry->name), session->server->max_name);
+    if (strncmp(entry->name, prefix, strlen(prefix)) == 0 &&
+        dory_name_check(entry->name, name_len, session->server->max_name)) {
+        dory_header_text(lines, "filename", entry->name, name_len);
+        dory_header_number(lines, "filesize", entry->size);
+        (void)dory_header_end_line(lines);
+    }
 }
 
-static size_t put_line(uint8_t *at, size_t size, const struct dory_entry *entry)
-{
-    struct dory_encoder encoder;
-
-    dory_header_begin_line(&encoder, at, size);
-    dory_header_text(&encoder, "filename", entry->name, strlen(entry->name));
-    dory_header_number(&encoder, "filesize", entry->size);
-    return dory_header_end_line(&encoder);
-}
-
-/* Collects lines behind the room for the answer's header. Returns why it stopped: DORY_OK: the part is full, else as
- * the store's next(). */
-static int collect(struct dory_session *session, uint8_t *lines, size_t size, size_t *len)
+/* Collects lines. Returns why it stopped: DORY_OK: the part is full, else as the store's next(). */
+static int collect(struct dory_session *session, struct dory_encoder *lines)
 {
     const struct dory_server *server = session->server;
-    size_t longest = DORY_LONGEST_LINE(server->max_name);
     struct dory_entry entry;
     int result = DORY_OK;
 
-    while (result == DORY_OK && size - *len >= longest) {
+    while (result == DORY_OK && lines->size - lines->len >= DORY_LONGEST_LINE(server->max_name)) {
         result = server->store->next(server->store_ctx, &session->job.listing, &entry);
-        if (result == DORY_OK && is_wanted(session, &entry)) {
-            *len += put_line(lines + *len, size - *len, &entry);
+        if (result == DORY_OK) {
+            put_line(session, &entry, lines);
         }
     }
     return result;
@@ -57,21 +45,23 @@ static int collect(struct dory_session *session, uint8_t *lines, size_t size, si
 
 int dory_list_work(struct dory_session *session)
 {
-    size_t size;
-    uint8_t *area = dory_session_area(session, &size);
-    uint8_t *lines = area + DORY_SHORT_ANSWER;
-    size_t len = 0;
-    int result = collect(session, lines, size - DORY_SHORT_ANSWER, &len);
-    bool last = result == DORY_NOT_FOUND;
+    uint8_t *area = dory_session_area(session);
+    struct dory_encoder lines; /* behind the room for the answer's header */
+    int result;
+    bool last;
 
+    dory_header_begin_line(&lines, area + DORY_SHORT_ANSWER, dory_session_area_size(session) - DORY_SHORT_ANSWER);
+    result = collect(session, &lines);
+    last = result == DORY_NOT_FOUND;
     session->store_waits = result == DORY_MORE;
     if (result < 0 && !last) {
         return result;
     }
-    if (len > 0 || last) {
-        dory_answer(session, last ? DORY_OK : DORY_MORE, 0, len);
-        memmove(area + session->out_len, lines, len);
-        session->out_len = (uint16_t)(session->out_len + len);
+    if (lines.len > 0 || last) {
+        session->job.end = lines.len;
+        dory_answer(session, last ? DORY_OK : DORY_MORE, TELL_DATA);
+        memmove(area + session->out_len, lines.buf, lines.len);
+        session->out_len = (uint16_t)(session->out_len + lines.len);
     }
     return last ? DORY_ANSWERED : DORY_MORE;
 }

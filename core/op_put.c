@@ -9,9 +9,9 @@
 static bool take_over(struct dory_session *session, const struct dory_put *put)
 {
     const struct dory_server *server = session->server;
-    struct dory_writer *other = server->store->holder(server->store_ctx, put->name);
+    struct dory_writer *other = server->store->holder(server->store_ctx, dory_session_name(session));
 
-    if (!put->resume || other == NULL || other->session == NULL || !other->has_crc32 || other->size != put->size ||
+    if (!session->resume || other == NULL || other->session == NULL || !other->has_crc32 || other->size != put->size ||
         other->crc32 != put->crc32) {
         return false;
     }
@@ -27,16 +27,23 @@ static int begin(struct dory_session *session, struct dory_writer **writer)
     int result;
 
     put->name = dory_session_name(session);
+    put->resume = session->resume;
     put->has_crc32 = DORY_HAS(session, FIELD_CRC32);
-    result = server->store->put(server->store_ctx, put, writer);
-    if (result == DORY_BUSY && take_over(session, put)) {
+    do {
         result = server->store->put(server->store_ctx, put, writer);
-    }
+    } while (result == DORY_BUSY && take_over(session, put));
     /* It may be an earlier put of this very session that is still being synced; and who cannot be told waits. */
     if (result == DORY_BUSY && (session->commits != NULL || !DORY_HAS(session, FIELD_ID))) {
         return DORY_CONTINUE;
     }
     return result;
+}
+
+static void take_body(struct dory_session *session)
+{
+    if (session->request.body_left > 0) {
+        dory_session_enter(session, STATE_BODY);
+    }
 }
 
 int dory_put_start(struct dory_session *session)
@@ -49,13 +56,9 @@ int dory_put_start(struct dory_session *session)
     }
     writer->session = session;
     session->job.writer = writer;
-    dory_job_begin(session, HOLDS_WRITER, writer->stored);
-    if (session->request.put.resume || session->body_left == 0) {
-        dory_session_enter(session, STATE_WORK);
-    } else {
-        dory_session_enter(session, STATE_BODY);
-    }
-    return DORY_MORE;
+    result = dory_job_begin(session, HOLDS_WRITER, writer->stored);
+    take_body(session);
+    return result;
 }
 
 int32_t dory_put_body(struct dory_session *session, const uint8_t *data, size_t len)
@@ -70,44 +73,34 @@ int32_t dory_put_body(struct dory_session *session, const uint8_t *data, size_t 
     return taken;
 }
 
-/* Tells the client how much of the file is there already. */
-static void answer_continue(struct dory_session *session)
+/* Tells the client how much of the file is there already, and takes the rest. */
+static void resume(struct dory_session *session)
 {
     const struct dory_writer *writer = session->job.writer;
 
-    session->request.put.resume = false;
-    session->body_left = writer->size - writer->stored;
-    dory_answer(session, DORY_CONTINUE, TELL_OFFSET | TELL_PREFIX_CRC32, 0);
-    if (session->body_left > 0) {
-        dory_session_enter(session, STATE_BODY);
-    }
+    session->resume = false;
+    session->request.body_left = writer->size - writer->stored;
+    dory_answer(session, DORY_CONTINUE, TELL_OFFSET | TELL_PREFIX_CRC32);
+    take_body(session);
 }
 
-/* Reads the partial back. One that cannot be read is of no further use. */
-static int work_resume(struct dory_session *session)
+/* Reads a partial back, or ends a put that is whole. What cannot be read, or has another CRC-32, is of no further use. */
+int dory_put_work(struct dory_session *session)
 {
-    int result = dory_job_check_slice(session);
+    const struct dory_writer *writer = session->job.writer;
+    int result = DORY_CORRUPT;
 
+    if (session->resume) {
+        result = dory_job_check_slice(session);
+    } else if (!writer->has_crc32 || writer->crc32 == session->crc32) {
+        return dory_session_commit(session, dory_job_release(session));
+    }
     if (result == DORY_OK) {
-        answer_continue(session);
+        resume(session);
         return DORY_MORE;
     }
     if (result < 0) {
         dory_job_abort(session, false);
     }
     return result;
-}
-
-int dory_put_work(struct dory_session *session)
-{
-    const struct dory_writer *writer = session->job.writer;
-
-    if (session->request.put.resume) {
-        return work_resume(session);
-    }
-    if (writer->has_crc32 && writer->crc32 != session->crc32) {
-        dory_job_abort(session, false);
-        return DORY_CORRUPT;
-    }
-    return dory_session_commit(session, dory_job_release(session));
 }

@@ -6,37 +6,29 @@
 static int answer(struct dory_session *session, enum dory_status status)
 {
     const struct dory_server *server = session->server;
-    uint64_t partial = server->store->partial(server->store_ctx, dory_session_name(session));
     unsigned what = 0;
 
+    session->job.end = server->store->partial(server->store_ctx, dory_session_name(session));
+    if (session->job.end > 0) {
+        what = TELL_PARTIAL;
+    }
     if (status == DORY_OK) {
-        what = session->check ? TELL_FILESIZE | TELL_VERSION | TELL_CRC32 : TELL_FILESIZE | TELL_VERSION;
+        what |= session->check ? TELL_FILESIZE | TELL_VERSION | TELL_CRC32 : TELL_FILESIZE | TELL_VERSION;
     }
-    if (partial > 0) {
-        session->job.end = partial;
-        what |= TELL_PARTIAL;
-    }
-    dory_answer(session, status, what, 0);
+    dory_answer(session, status, what);
     return DORY_ANSWERED;
 }
 
 int dory_stat_start(struct dory_session *session)
 {
-    int result = dory_job_open(session);
+    int result = dory_request_open(session);
 
-    if (result == DORY_OK && session->check) {
-        dory_session_enter(session, STATE_WORK);
-        return DORY_MORE;
-    }
-    if (result == DORY_OK || result == DORY_NOT_FOUND) {
-        return answer(session, (enum dory_status)result);
-    }
-    return result;
+    return result == DORY_NOT_FOUND ? answer(session, DORY_NOT_FOUND) : result;
 }
 
 int dory_stat_work(struct dory_session *session)
 {
-    int result = dory_job_check_slice(session);
+    int result = session->check ? dory_job_check_slice(session) : DORY_OK;
 
     return result == DORY_OK ? answer(session, DORY_OK) : result;
 }

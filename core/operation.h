@@ -2,7 +2,7 @@
 /*
  * What an operation is, and what the session offers to operations. Private to
  * core: one file for each operation, all of one shape, found through the table
- * in server.c.
+ * in request.c.
  *
  * An operation is entered with start(). It returns its final status, or
  * DORY_ANSWERED when it has given its last answer itself, or DORY_MORE when it
@@ -14,14 +14,15 @@
 
 #include "server.h"
 
+/* First those that take input, then those in which time is limited as well, and all others. */
 enum dory_state {
     STATE_HEADER, /* a length and a header are being received */
-    STATE_START,  /* a request is decoded; its turn has not come yet */
     STATE_BODY,   /* `put` takes the body */
-    STATE_WORK,   /* the operation works, slice by slice */
-    STATE_SEND,   /* the job's bytes leave, behind the answer in `out` */
-    STATE_FINISH, /* the final status is known; its answer waits for its turn */
     STATE_SKIP,   /* a body that nobody wants is discarded */
+    STATE_START,  /* a request is decoded; its turn has not come yet */
+    STATE_WORK,   /* the operation works, slice by slice */
+    STATE_FINISH, /* the final status is known; its answer waits for its turn */
+    STATE_SEND,   /* the job's bytes leave, behind the answer in `out` */
     STATE_CLOSE,  /* all that remains is to send what is pending */
     STATE_RESET   /* nothing that is sent now could be trusted */
 };
@@ -33,7 +34,7 @@ enum dory_state {
  * {"filename":"","filesize":9007199254740991} and a newline. */
 #define DORY_LONGEST_LINE(max_name) (2U * (max_name) + 44U)
 
-/* The fields of a request: bits of struct dory_session.found. */
+/* The fields of a request: bits of struct dory_request.found. */
 enum dory_request_field {
     FIELD_CMD,
     FIELD_ID,
@@ -50,7 +51,7 @@ enum dory_request_field {
     FIELD_COUNT
 };
 
-#define DORY_HAS(session, field) (((session)->found.present >> (field)&1U) != 0)
+#define DORY_HAS(session, field) (((session)->request.found.present >> (field)&1U) != 0)
 
 /* What an operation returns, besides enum dory_status, when nothing is left to be done for the request. */
 #define DORY_ANSWERED (DORY_MORE + 1)
@@ -75,7 +76,6 @@ int dory_delete_start(struct dory_session *session);
 int dory_get_start(struct dory_session *session);
 int dory_get_work(struct dory_session *session);
 int dory_info_start(struct dory_session *session);
-void dory_info_tell(const struct dory_session *session, struct dory_encoder *encoder);
 int dory_list_start(struct dory_session *session);
 int dory_list_work(struct dory_session *session);
 int dory_put_start(struct dory_session *session);
@@ -90,31 +90,52 @@ int32_t dory_put_body(struct dory_session *session, const uint8_t *data, size_t 
 /* Is told which of the job's bytes have left. */
 void dory_get_sent(struct dory_session *session, const uint8_t *data, size_t len);
 
+/* The name or prefix in hand, NUL-terminated; "" when there is none. */
+static inline const char *dory_session_name(const struct dory_session *session)
+{
+    return session->buf;
+}
+
+/* The part of the buffer behind the name, which is the operation's. */
+static inline uint8_t *dory_session_area(const struct dory_session *session)
+{
+    return (uint8_t *)session->buf + session->server->max_name + 1;
+}
+
+/* Its size in bytes. */
+size_t dory_session_area_size(const struct dory_session *session);
+
+/* Decodes the header in the buffer, and judges the request. Returns DORY_MORE when it is to be started, DORY_BAD_HEADER
+ * when nobody can know what follows it, or its final status. */
+int dory_request_read(struct dory_session *session);
+
 /* Puts the session in another state. */
 void dory_session_enter(struct dory_session *session, enum dory_state state);
 
-/* The name or prefix in hand, NUL-terminated; "" when there is none. */
-const char *dory_session_name(const struct dory_session *session);
-
-/* The part of the buffer behind the name, which is the operation's. */
-uint8_t *dory_session_area(const struct dory_session *session, size_t *size);
-
-/* What an answer may tell besides id, status and data_size. */
-enum dory_tell {
-    TELL_FILESIZE = 1, /* of the file that is open */
-    TELL_OFFSET = 2,   /* the job's `off` */
-    TELL_VERSION = 4,
-    TELL_CRC32 = 8,
-    TELL_PREFIX_CRC32 = 16,
-    TELL_PARTIAL = 32, /* the job's `end` */
-    TELL_INFO = 64     /* see op_info.c */
-};
-
-/* Makes an answer that tells `what` (enum dory_tell, or'ed) the session's output. */
-void dory_answer(struct dory_session *session, enum dory_status status, unsigned what, uint64_t data_size);
+/* Begins to count anew how long the peer keeps us waiting, and how fast a body arrives. */
+void dory_session_restart_clocks(struct dory_session *session);
 
 /* Gives the connection up: STATE_RESET at once, STATE_CLOSE after what is to be sent. A put leaves a partial. */
 void dory_session_give_up(struct dory_session *session, enum dory_state state);
+
+/* What an answer may tell besides id and status. */
+enum dory_tell {
+    TELL_DATA = 1,     /* data_size is what lies between the job's `off` and `end`; else it is 0 */
+    TELL_FILESIZE = 2, /* of the file that is open */
+    TELL_OFFSET = 4,   /* the job's `off` */
+    TELL_VERSION = 8,
+    TELL_CRC32 = 16,
+    TELL_PREFIX_CRC32 = 32,
+    TELL_PARTIAL = 64,  /* the job's `end` */
+    TELL_INFO = 0x7ff80 /* all others: the room that the job has, and what the server is */
+};
+
+/* Makes an answer to the request in hand, which tells `what` (enum dory_tell, or'ed), the session's output. */
+void dory_answer(struct dory_session *session, int status, unsigned what);
+
+/* Makes an answer that tells nothing but a status the session's output, whatever request is in hand. `id` may be NULL:
+ * none. */
+void dory_answer_short(struct dory_session *session, const uint64_t *id, int status);
 
 /* Hands a writer whose change is complete to the commit queue, or ends it at once. Returns as an operation's start(). */
 int dory_session_commit(struct dory_session *session, struct dory_writer *writer);
@@ -122,11 +143,15 @@ int dory_session_commit(struct dory_session *session, struct dory_writer *writer
 /* What a session may hold of the store. */
 enum dory_holding { HOLDS_NOTHING, HOLDS_FILE, HOLDS_WRITER, HOLDS_LISTING };
 
-/* Makes what the store has just filled in the job: its bytes up to `end` are to be read. */
-void dory_job_begin(struct dory_session *session, enum dory_holding holds, uint64_t end);
+/* Makes what the store has just filled in the job, whose bytes up to `end` are to be read, and enters STATE_WORK.
+ * Returns DORY_MORE. */
+int dory_job_begin(struct dory_session *session, enum dory_holding holds, uint64_t end);
 
-/* Opens the file that the request names as the job. Returns as store.open(). */
-int dory_job_open(struct dory_session *session);
+/* Opens the file that the request names, and begins with it. Returns DORY_MORE, or why store.open() did not. */
+int dory_request_open(struct dory_session *session);
+
+/* Enters STATE_SEND, or STATE_WORK when nothing is left of the job. */
+void dory_job_send(struct dory_session *session);
 
 /* Reads on in the job, not yet moving `off`. Returns as store.read(). */
 int32_t dory_job_read(struct dory_session *session, uint8_t *dst, size_t len);

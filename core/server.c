@@ -18,53 +18,7 @@
 
 #include <string.h>
 
-#include "name.h"
 #include "operation.h"
-
-static const struct dory_operation operations[] = {
-    {.cmd = "put",
-     .traits = NAMES_FILE | TAKES_FILE | ACTS_WITHOUT_ID | OVERLAPS_COMMITS,
-     .start = dory_put_start,
-     .work = dory_put_work},
-    {.cmd = "get", .traits = NAMES_FILE, .start = dory_get_start, .work = dory_get_work},
-    {.cmd = "info", .start = dory_info_start},
-    {.cmd = "stat", .traits = NAMES_FILE, .start = dory_stat_start, .work = dory_stat_work},
-    {.cmd = "list", .traits = NAMES_PREFIX, .start = dory_list_start, .work = dory_list_work},
-    {.cmd = "delete", .traits = NAMES_FILE, .start = dory_delete_start},
-    {.cmd = "run", .start = dory_unsupported_start},
-    {.cmd = "boot", .start = dory_unsupported_start},
-};
-
-#define AT(member) offsetof(struct dory_session, member)
-
-static const struct dory_field request_fields[FIELD_COUNT] = {
-    [FIELD_CMD] = {"cmd", DORY_FIELD_TEXT, AT(texts.cmd)},
-    [FIELD_ID] = {"id", DORY_FIELD_NUMBER, AT(request.id)},
-    [FIELD_FILENAME] = {"filename", DORY_FIELD_TEXT, AT(texts.filename)},
-    [FIELD_FILESIZE] = {"filesize", DORY_FIELD_NUMBER, AT(request.put.size)},
-    [FIELD_DATA_SIZE] = {"data_size", DORY_FIELD_NUMBER, AT(body_left)},
-    [FIELD_RESUME] = {"resume", DORY_FIELD_BOOL, AT(request.put.resume)},
-    [FIELD_CRC32] = {"crc32", DORY_FIELD_CRC32, AT(request.put.crc32)},
-    [FIELD_OFFSET] = {"offset", DORY_FIELD_NUMBER, AT(request.offset)},
-    [FIELD_LENGTH] = {"length", DORY_FIELD_NUMBER, AT(request.length)},
-    [FIELD_IF_VERSION] = {"if_version", DORY_FIELD_VERSION, AT(request.if_version)},
-    [FIELD_CHECK] = {"check", DORY_FIELD_BOOL, AT(check)},
-    [FIELD_PREFIX] = {"prefix", DORY_FIELD_TEXT, AT(texts.prefix)},
-};
-
-/* What answers may tell besides, in the order of enum dory_tell. */
-static const struct dory_field told_fields[] = {
-    {"filesize", DORY_FIELD_NUMBER, AT(job.file.size)},    {"offset", DORY_FIELD_NUMBER, AT(job.off)},
-    {"version", DORY_FIELD_VERSION, AT(job.file.version)}, {"crc32", DORY_FIELD_CRC32, AT(crc32)},
-    {"prefix_crc32", DORY_FIELD_CRC32, AT(crc32)},         {"partial", DORY_FIELD_NUMBER, AT(job.end)},
-};
-
-#define BIT(field) (UINT32_C(1) << (field))
-
-/* Of these a wrong value leaves the stream out of step. */
-#define FATAL_WHEN_WRONG \
-    (BIT(FIELD_CMD) | BIT(FIELD_ID) | BIT(FIELD_FILENAME) | BIT(FIELD_FILESIZE) | BIT(FIELD_DATA_SIZE) | \
-     BIT(FIELD_RESUME))
 
 static uint32_t now(const struct dory_session *session)
 {
@@ -81,104 +35,7 @@ static void set_clock(struct dory_session *session, uint32_t now_ms)
     session->now_ms = now_ms;
 }
 
-void dory_session_enter(struct dory_session *session, enum dory_state state)
-{
-    session->state = (uint8_t)state;
-    session->store_waits = false;
-    session->since_ms = now(session);
-    session->rate_ms = now(session);
-    session->rate_bytes = 0;
-}
-
-const char *dory_session_name(const struct dory_session *session)
-{
-    return session->buf;
-}
-
-uint8_t *dory_session_area(const struct dory_session *session, size_t *size)
-{
-    size_t name_size = session->server->max_name + 1U;
-
-    *size = dory_session_buffer_size(session->server) - name_size;
-    return (uint8_t *)session->buf + name_size;
-}
-
-/* --- answers --- */
-
-static void put_output(struct dory_session *session, const uint8_t *out, size_t len)
-{
-    session->out = out;
-    session->out_in_buf = out != session->answer;
-    session->out_len = (uint16_t)len;
-    session->out_ms = now(session);
-    session->more_ms = now(session);
-}
-
-static bool output_in_buf(const struct dory_session *session)
-{
-    return session->out_in_buf && session->out_len > 0;
-}
-
-static void tell(const struct dory_session *session, struct dory_encoder *encoder, const struct dory_field *field)
-{
-    const void *member = (const uint8_t *)session + field->at;
-
-    if (field->type == DORY_FIELD_CRC32) {
-        dory_header_crc32(encoder, field->key, *(const uint32_t *)member);
-    } else if (field->type == DORY_FIELD_VERSION) {
-        dory_header_version(encoder, field->key, *(const uint64_t *)member);
-    } else {
-        dory_header_number(encoder, field->key, *(const uint64_t *)member);
-    }
-}
-
-/* Writes an answer that tells `what` of the session (enum dory_tell) to `buf`, which has room for it. `id` may be NULL:
- * none. Returns its length. */
-static size_t encode(const struct dory_session *session, uint8_t *buf, const uint64_t *id, int status, unsigned what,
-                     uint64_t data_size)
-{
-    const char *name = dory_status_name((enum dory_status)status);
-    struct dory_encoder encoder;
-
-    dory_header_begin(&encoder, buf, what == 0 ? DORY_SHORT_ANSWER : DORY_LONG_ANSWER);
-    if (id != NULL) {
-        dory_header_number(&encoder, "id", *id);
-    }
-    dory_header_text(&encoder, "status", name, strlen(name));
-    if ((what & TELL_INFO) != 0) {
-        dory_info_tell(session, &encoder);
-    }
-    for (const struct dory_field *field = told_fields; field < told_fields + sizeof told_fields / sizeof told_fields[0];
-         field++) {
-        if ((what & 1U) != 0) {
-            tell(session, &encoder, field);
-        }
-        what >>= 1;
-    }
-    dory_header_number(&encoder, "data_size", data_size);
-    return dory_header_end(&encoder);
-}
-
-static void put_short(struct dory_session *session, const uint64_t *id, int status)
-{
-    put_output(session, session->answer, encode(session, session->answer, id, status, 0, 0));
-}
-
-void dory_answer(struct dory_session *session, enum dory_status status, unsigned what, uint64_t data_size)
-{
-    size_t size;
-    uint8_t *area = dory_session_area(session, &size);
-
-    put_output(session, area, encode(session, area, &session->request.id, status, what, data_size));
-}
-
 /* --- the end of requests --- */
-
-void dory_session_give_up(struct dory_session *session, enum dory_state state)
-{
-    dory_job_stop(session);
-    dory_session_enter(session, state);
-}
 
 /* Ends the request with `status`; the answer waits for its turn. */
 static void finish(struct dory_session *session, int status)
@@ -187,20 +44,24 @@ static void finish(struct dory_session *session, int status)
     dory_session_enter(session, STATE_FINISH);
 }
 
+/* What follows a request: the next one, unless its body must be skipped first, or is not worth it. */
+static enum dory_state next_state(const struct dory_session *session)
+{
+    if (session->closing) {
+        return STATE_CLOSE;
+    }
+    if (session->request.body_left == 0) {
+        return STATE_HEADER;
+    }
+    return session->request.body_left > DORY_MAX_SKIP && DORY_HAS(session, FIELD_ID) ? STATE_CLOSE : STATE_SKIP;
+}
+
 /* Ends the request: its last answer has been given. */
 static void end_request(struct dory_session *session)
 {
-    enum dory_state next = STATE_HEADER;
-
     dory_frame_reset(&session->frame);
-    if (session->body_left > 0) {
-        next = STATE_SKIP;
-    }
-    if (session->closing || (session->body_left > DORY_MAX_SKIP && DORY_HAS(session, FIELD_ID))) {
-        next = STATE_CLOSE;
-    }
     session->operation = NULL;
-    dory_session_give_up(session, next);
+    dory_session_give_up(session, next_state(session));
 }
 
 /* Goes on after a step of an operation. */
@@ -216,30 +77,27 @@ static void go_on(struct dory_session *session, int result)
 }
 
 /* Tells how a request ended: the peer, or, when it has given no id, the application. */
-static void report(struct dory_session *session, const uint64_t *id, const char *name, enum dory_status status)
+static void report(struct dory_session *session, const uint64_t *id, const char *name, int status)
 {
-    const struct dory_server *server = session->server;
-
-    if (id != NULL) {
-        put_short(session, id, status);
-    } else if (status < 0 && server->refused != NULL) {
-        server->refused(server->refused_ctx, name, status);
+    if (id != NULL || status == DORY_BAD_HEADER) {
+        dory_answer_short(session, id, status);
+    } else if (status < 0 && session->server->refused != NULL) {
+        session->server->refused(session->server->refused_ctx, name, (enum dory_status)status);
     }
+}
+
+/* The id of the request in hand, or NULL. */
+static const uint64_t *request_id(const struct dory_session *session)
+{
+    return DORY_HAS(session, FIELD_ID) ? &session->request.id : NULL;
 }
 
 static void on_finish(struct dory_session *session)
 {
-    enum dory_status status = (enum dory_status)session->status;
-
-    if (session->commits != NULL || session->out_len > 0) {
-        return;
+    if (session->commits == NULL && session->out_len == 0) {
+        report(session, request_id(session), dory_session_name(session), session->status);
+        end_request(session);
     }
-    if (session->fatal) {
-        put_short(session, NULL, status);
-    } else {
-        report(session, DORY_HAS(session, FIELD_ID) ? &session->request.id : NULL, dory_session_name(session), status);
-    }
-    end_request(session);
 }
 
 /* --- changes on their way to the disk --- */
@@ -263,7 +121,6 @@ int dory_session_commit(struct dory_session *session, struct dory_writer *writer
     writer->next = NULL;
     writer->id = session->request.id;
     writer->has_id = DORY_HAS(session, FIELD_ID);
-    session->commit_count++;
     return DORY_ANSWERED;
 }
 
@@ -281,9 +138,18 @@ static bool end_commit(struct dory_session *session)
         return false;
     }
     session->commits = next;
-    session->commit_count--;
     report(session, has_id ? &id : NULL, "", result);
     return true;
+}
+
+static unsigned commit_count(const struct dory_session *session)
+{
+    unsigned count = 0;
+
+    for (const struct dory_writer *writer = session->commits; writer != NULL; writer = writer->next) {
+        count++;
+    }
+    return count;
 }
 
 static void on_commits(struct dory_session *session)
@@ -294,100 +160,22 @@ static void on_commits(struct dory_session *session)
 
 /* --- requests --- */
 
-/* Judges the name or prefix of a request, and keeps it in the buffer. Returns as judge(). */
-static int judge_name(struct dory_session *session)
+/* A header is there, or its length is bad. */
+static void on_header(struct dory_session *session, int result)
 {
-    const struct dory_text *name = &session->texts.filename;
-    size_t max_len = session->server->max_name;
-
-    if ((session->operation->traits & NAMES_FILE) != 0) {
-        if (!DORY_HAS(session, FIELD_FILENAME)) {
-            return DORY_BAD_REQUEST;
-        }
-        if (!dory_name_check(name->ptr, name->len, max_len)) {
-            return DORY_BAD_NAME;
-        }
-    } else if ((session->operation->traits & NAMES_PREFIX) != 0 && DORY_HAS(session, FIELD_PREFIX)) {
-        name = &session->texts.prefix;
-        if (name->len > max_len || strlen(name->ptr) != name->len) {
-            return DORY_OK; /* no name begins so */
-        }
-    } else {
-        return DORY_MORE;
+    if (result == DORY_OK) {
+        result = dory_request_read(session);
     }
-    memmove(session->buf, name->ptr, name->len + 1);
-    return DORY_MORE;
-}
-
-/* Judges a request whose stream is in step. Returns DORY_MORE when it is to be started, or its final status. */
-static int judge(struct dory_session *session)
-{
-    const struct dory_operation *operation = session->operation;
-
-    session->buf[0] = '\0';
-    if (operation == NULL) {
-        return DORY_UNKNOWN_CMD;
+    if (result == DORY_BAD_HEADER) {
+        /* The stream is out of step: nothing that follows can be understood, and no id is certain. */
+        session->closing = true;
+        session->request.found.present = 0;
     }
-    if (!DORY_HAS(session, FIELD_ID) && (operation->traits & ACTS_WITHOUT_ID) == 0) {
-        return DORY_OK;
-    }
-    if (session->found.wrong != 0 ||
-        (session->request.put.resume && (!DORY_HAS(session, FIELD_ID) || !DORY_HAS(session, FIELD_CRC32)))) {
-        return DORY_BAD_REQUEST;
-    }
-    return judge_name(session);
-}
-
-static const struct dory_operation *find_operation(const struct dory_text *cmd)
-{
-    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
-        if (dory_text_is(cmd, operations[i].cmd)) {
-            return &operations[i];
-        }
-    }
-    return NULL;
-}
-
-/* Decodes the header in the buffer. Returns DORY_OK, or DORY_BAD_HEADER when nobody can know what follows it. */
-static int decode_request(struct dory_session *session)
-{
-    struct dory_request *request = &session->request;
-
-    memset(request, 0, sizeof *request);
-    session->body_left = 0;
-    session->check = false;
-    if (dory_header_decode(session->buf, session->frame.header_len, &session->server->tokens, request_fields,
-                           FIELD_COUNT, session, &session->found) != DORY_OK ||
-        (session->found.wrong & FATAL_WHEN_WRONG) != 0 || !DORY_HAS(session, FIELD_CMD)) {
-        return DORY_BAD_HEADER;
-    }
-    session->operation = find_operation(&session->texts.cmd);
-    if (session->operation != NULL && (session->operation->traits & TAKES_FILE) != 0) {
-        if (!DORY_HAS(session, FIELD_FILESIZE)) {
-            return DORY_BAD_HEADER;
-        }
-        session->body_left = request->put.resume ? 0 : request->put.size;
-    }
-    return DORY_OK;
-}
-
-static void on_header(struct dory_session *session)
-{
     if (session->commits == NULL) {
         session->more_ms = now(session);
     }
     dory_session_enter(session, STATE_START);
-    go_on(session, judge(session));
-}
-
-/* The stream is out of step: nothing that follows can be understood. */
-static void on_bad_header(struct dory_session *session)
-{
-    session->fatal = true;
-    session->closing = true;
-    session->operation = NULL;
-    session->body_left = 0;
-    finish(session, DORY_BAD_HEADER);
+    go_on(session, result);
 }
 
 /* Goes on with the request in hand when it is its turn: answers come in the order of requests, and only a put may start,
@@ -395,8 +183,8 @@ static void on_bad_header(struct dory_session *session)
 static void on_turn(struct dory_session *session)
 {
     const struct dory_operation *operation = session->operation;
-    bool overlaps = (operation->traits & OVERLAPS_COMMITS) != 0 && !session->request.put.resume &&
-                    session->commit_count < DORY_MAX_COMMITS;
+    bool overlaps =
+        (operation->traits & OVERLAPS_COMMITS) != 0 && !session->resume && commit_count(session) < DORY_MAX_COMMITS;
 
     if (overlaps || (session->commits == NULL && session->out_len == 0)) {
         go_on(session, session->state == STATE_START ? operation->start(session) : operation->work(session));
@@ -445,23 +233,21 @@ static void advance(struct dory_session *session)
 
 static size_t feed_header(struct dory_session *session, const uint8_t *data, size_t len)
 {
-    size_t taken = 0;
+    struct dory_frame *frame = &session->frame;
+    uint32_t before = frame->have;
+    uint32_t taken;
     int result;
 
-    if (output_in_buf(session)) {
+    if (session->out_in_buf) {
         return 0;
     }
-    if (session->frame.have == 0) {
+    if (before == 0) {
         session->since_ms = now(session);
     }
-    result = dory_frame_feed(&session->frame, session->buf, session->server->max_header, data, len, &taken);
-    if (result == DORY_OK) {
-        result = decode_request(session);
-    }
-    if (result == DORY_OK) {
-        on_header(session);
-    } else if (result != DORY_MORE) {
-        on_bad_header(session);
+    result = dory_frame_feed(frame, session->buf, session->server->max_header, data, len);
+    taken = frame->have - before;
+    if (result != DORY_MORE) {
+        on_header(session, result);
     }
     return taken;
 }
@@ -472,8 +258,8 @@ static size_t feed_body(struct dory_session *session, const uint8_t *data, size_
     bool wanted = session->state == STATE_BODY;
     int32_t taken;
 
-    if (len > session->body_left) {
-        len = (size_t)session->body_left;
+    if (len > session->request.body_left) {
+        len = (size_t)session->request.body_left;
     }
     taken = wanted ? dory_put_body(session, data, len) : (int32_t)len;
     if (taken < 0) {
@@ -481,13 +267,13 @@ static size_t feed_body(struct dory_session *session, const uint8_t *data, size_
         return 0;
     }
     session->store_waits = taken == 0;
-    session->body_left -= (uint32_t)taken;
+    session->request.body_left -= (uint32_t)taken;
     session->since_ms = now(session);
     /* Saturated far above any rate that could be asked for. */
     if (session->rate_bytes <= INT32_MAX) {
         session->rate_bytes += (uint32_t)taken;
     }
-    if (session->body_left > 0) {
+    if (session->request.body_left > 0) {
         return (size_t)taken;
     }
     if (wanted) {
@@ -519,18 +305,19 @@ static size_t feed_state(struct dory_session *session, const uint8_t *data, size
 
 size_t dory_session_feed(struct dory_session *session, const uint8_t *data, size_t len, uint32_t now_ms)
 {
-    size_t taken = 0;
+    const uint8_t *at = data;
+    const uint8_t *end = data + len;
     uint8_t before;
     size_t piece;
 
     set_clock(session, now_ms);
     do {
         before = session->state;
-        piece = feed_state(session, data + taken, len - taken);
-        taken += piece;
+        piece = feed_state(session, at, (size_t)(end - at));
+        at += piece;
         advance(session);
-    } while (taken < len && (piece > 0 || session->state != before));
-    return taken;
+    } while (at < end && (piece > 0 || session->state != before));
+    return (size_t)(at - data);
 }
 
 void dory_session_end_input(struct dory_session *session, uint32_t now_ms)
@@ -557,7 +344,6 @@ size_t dory_session_output(struct dory_session *session, uint8_t *scratch, size_
     }
     *data = scratch;
     len = dory_job_read(session, scratch, scratch_len);
-    session->store_waits = len == 0;
     if (len < 0) {
         dory_session_give_up(session, STATE_RESET);
         return 0;
@@ -575,6 +361,9 @@ void dory_session_sent(struct dory_session *session, const uint8_t *data, size_t
     if (session->out_len > 0) {
         session->out += len;
         session->out_len = (uint16_t)(session->out_len - len);
+        if (session->out_len == 0) {
+            session->out_in_buf = false;
+        }
     } else {
         dory_get_sent(session, data, len);
     }
@@ -588,91 +377,78 @@ static uint32_t elapsed(const struct dory_session *session, uint32_t since_ms)
     return now(session) - since_ms;
 }
 
-/* While the peer, or another writer, is waited for. What is under way for the peer comes first. */
-static void check_waiting_time(struct dory_session *session)
+/* Whether a body has been slower than it may be, over a whole stretch; then the next one begins. */
+static bool is_slow(struct dory_session *session)
 {
     const struct dory_limits *limits = &session->server->limits;
-    uint32_t limit_ms = session->frame.have > 0 ? limits->header_ms : limits->idle_ms;
+    bool slow;
 
-    if (session->state == STATE_START) {
-        limit_ms = limits->busy_ms;
-    }
-    if (session->out_len > 0 || session->commits != NULL) {
-        session->since_ms = now(session);
-    } else if (elapsed(session, session->since_ms) < limit_ms) {
-        return;
-    } else if (session->state == STATE_START) {
-        finish(session, DORY_BUSY);
-    } else {
-        dory_session_enter(session, STATE_CLOSE);
-    }
-}
-
-static bool body_is_late(struct dory_session *session)
-{
-    const struct dory_limits *limits = &session->server->limits;
-
-    if (elapsed(session, session->since_ms) >= limits->body_ms) {
-        return true;
-    }
     if (elapsed(session, session->rate_ms) < limits->rate_ms) {
         return false;
     }
-    if ((uint64_t)session->rate_bytes * 1000 < (uint64_t)limits->min_rate * limits->rate_ms) {
-        return true;
-    }
+    slow = (uint64_t)session->rate_bytes * 1000 < (uint64_t)limits->min_rate * limits->rate_ms;
     session->rate_ms = now(session);
     session->rate_bytes = 0;
-    return false;
+    return slow;
 }
 
-static void check_body_time(struct dory_session *session)
+static void on_late(struct dory_session *session)
 {
-    if (session->store_waits) {
-        /* It is the store that is slow, not the peer. */
-        session->since_ms = now(session);
-        session->rate_ms = now(session);
-        session->rate_bytes = 0;
-    } else if (body_is_late(session)) {
-        session->closing = true;
-        if (session->state == STATE_BODY) {
-            finish(session, DORY_TIMEOUT);
-        } else {
-            end_request(session);
-        }
+    if (session->state == STATE_START) {
+        finish(session, DORY_BUSY);
+        return;
+    }
+    session->closing = true;
+    if (session->state == STATE_BODY) {
+        finish(session, DORY_TIMEOUT);
+    } else {
+        end_request(session);
+    }
+}
+
+static uint32_t input_limit_ms(const struct dory_session *session)
+{
+    const struct dory_limits *limits = &session->server->limits;
+
+    switch ((enum dory_state)session->state) {
+    case STATE_HEADER:
+        return session->frame.have > 0 ? limits->header_ms : limits->idle_ms;
+    case STATE_START:
+        return limits->busy_ms;
+    case STATE_BODY:
+    case STATE_SKIP:
+    case STATE_WORK:
+    case STATE_FINISH:
+    case STATE_SEND:
+    case STATE_CLOSE:
+    case STATE_RESET:
+        break;
+    }
+    return limits->body_ms;
+}
+
+/* Looks how long the peer, or for a put another writer, has been waited for. What we owe the peer comes first. */
+static void check_input_time(struct dory_session *session)
+{
+    bool in_body = session->state == STATE_BODY || session->state == STATE_SKIP;
+
+    if (session->state > STATE_START) {
+        return;
+    }
+    if (in_body ? session->store_waits : session->out_len > 0 || session->commits != NULL) {
+        dory_session_restart_clocks(session);
+    } else if (elapsed(session, session->since_ms) >= input_limit_ms(session) || (in_body && is_slow(session))) {
+        on_late(session);
     }
 }
 
 static void check_output_time(struct dory_session *session)
 {
-    bool pending = session->out_len > 0 || (session->state == STATE_SEND && !session->store_waits);
-
-    if (!pending) {
+    if ((dory_session_wants(session) & DORY_WANTS_OUTPUT) == 0) {
         session->out_ms = now(session);
     } else if (elapsed(session, session->out_ms) >= session->server->limits.output_ms) {
         dory_session_give_up(session, STATE_RESET);
     }
-}
-
-static void check_time(struct dory_session *session)
-{
-    switch ((enum dory_state)session->state) {
-    case STATE_HEADER:
-    case STATE_START:
-        check_waiting_time(session);
-        break;
-    case STATE_BODY:
-    case STATE_SKIP:
-        check_body_time(session);
-        break;
-    case STATE_WORK:
-    case STATE_SEND:
-    case STATE_FINISH:
-    case STATE_CLOSE:
-    case STATE_RESET:
-        break;
-    }
-    check_output_time(session);
 }
 
 /* Tells a peer whose request takes long that it is being worked on. */
@@ -683,12 +459,11 @@ static void tell_more(struct dory_session *session, bool store_waited)
 
     if (writer != NULL) {
         id = writer->has_id ? &writer->id : NULL;
-    } else if ((session->state == STATE_WORK || (session->state == STATE_BODY && store_waited)) &&
-               DORY_HAS(session, FIELD_ID)) {
-        id = &session->request.id;
+    } else if (session->state == STATE_WORK || (session->state == STATE_BODY && store_waited)) {
+        id = request_id(session);
     }
     if (id != NULL && session->out_len == 0 && elapsed(session, session->more_ms) >= session->server->limits.more_ms) {
-        put_short(session, id, DORY_MORE);
+        dory_answer_short(session, id, DORY_MORE);
     }
 }
 
@@ -697,7 +472,8 @@ void dory_session_run(struct dory_session *session, uint32_t now_ms)
     bool store_waited = session->store_waits;
 
     set_clock(session, now_ms);
-    check_time(session);
+    check_input_time(session);
+    check_output_time(session);
     session->store_waits = false;
     advance(session);
     tell_more(session, store_waited);
@@ -713,22 +489,23 @@ unsigned dory_session_wants(const struct dory_session *session)
         [STATE_RESET] = DORY_WANTS_RESET,
     };
     unsigned wants = session->store_waits ? DORY_WANTS_STORE : of_state[session->state];
+    unsigned not_yet = 0;
 
     if (session->state == STATE_RESET) {
         return wants;
     }
-    if (session->input_ended || (session->state == STATE_HEADER && output_in_buf(session))) {
-        wants &= ~(unsigned)DORY_WANTS_INPUT;
+    if (session->input_ended || (session->state == STATE_HEADER && session->out_in_buf)) {
+        not_yet = DORY_WANTS_INPUT;
     }
     if (session->commits != NULL) {
-        wants &= ~(unsigned)DORY_WANTS_CLOSE;
         wants |= DORY_WANTS_STORE;
+        not_yet |= DORY_WANTS_CLOSE;
     }
     if (session->out_len > 0) {
-        wants &= ~(unsigned)(DORY_WANTS_CLOSE | DORY_WANTS_TURN);
         wants |= DORY_WANTS_OUTPUT;
+        not_yet |= DORY_WANTS_CLOSE | DORY_WANTS_TURN;
     }
-    return wants;
+    return wants & ~not_yet;
 }
 
 int32_t dory_session_evictable_ms(const struct dory_session *session, uint32_t now_ms)
@@ -750,17 +527,10 @@ int32_t dory_session_evictable_ms(const struct dory_session *session, uint32_t n
 
 void dory_server_begin(struct dory_server *server, uint32_t now_ms)
 {
+    server->protocol = DORY_PROTOCOL;
+    server->version = DORY_VERSION;
     server->uptime_ms = 0;
     server->clock_ms = now_ms;
-}
-
-size_t dory_session_buffer_size(const struct dory_server *server)
-{
-    size_t name_size = server->max_name + 1U;
-    size_t line_size = DORY_SHORT_ANSWER + DORY_LONGEST_LINE(server->max_name);
-    size_t answer_size = name_size + (line_size > DORY_LONG_ANSWER ? line_size : DORY_LONG_ANSWER);
-
-    return answer_size > server->max_header ? answer_size : server->max_header;
 }
 
 void dory_session_begin(struct dory_session *session, struct dory_server *server, uint32_t now_ms)
@@ -773,7 +543,7 @@ void dory_session_begin(struct dory_session *session, struct dory_server *server
 
 bool dory_session_rests(const struct dory_session *session)
 {
-    return session->state == STATE_HEADER && session->frame.have == 0 && !output_in_buf(session);
+    return session->state == STATE_HEADER && session->frame.have == 0 && !session->out_in_buf;
 }
 
 void dory_session_lend(struct dory_session *session, void *buf)
@@ -792,9 +562,4 @@ void dory_session_end(struct dory_session *session)
         session->commits = writer->next;
         server->store->abort(server->store_ctx, writer, true);
     }
-}
-
-size_t dory_server_busy(uint8_t *buf)
-{
-    return encode(NULL, buf, NULL, DORY_BUSY, 0, 0);
 }

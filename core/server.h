@@ -66,14 +66,16 @@ struct dory_server {
     const char *board;          /* the first 16 bytes are told */
     const char *firmware;       /* its version; the first 32 bytes are told */
     uint32_t sessions;          /* how many there are, for `info` */
-    uint16_t max_header;        /* bytes; at least 2 * max_name + 128 */
-    uint16_t max_name;          /* bytes; DORY_MAX_NAME at most */
+    uint32_t max_header;        /* bytes; at least 2 * max_name + 128 */
+    uint32_t max_name;          /* bytes; DORY_MAX_NAME at most */
     struct dory_limits limits;
     /* Told of each request without id that failed, which no answer reports. May be NULL. */
     void (*refused)(void *refused_ctx, const char *name, enum dory_status status);
     void *refused_ctx;
 
     /* Core's own. */
+    const char *version;
+    uint32_t protocol;
     uint64_t uptime_ms;
     uint32_t clock_ms;
     struct dory_tokens tokens;
@@ -81,13 +83,15 @@ struct dory_server {
 
 struct dory_operation;
 
-/* The fields of a request that operations use, decoded. */
+/* The request in hand, decoded. */
 struct dory_request {
+    struct dory_found found; /* a bit for each field, see operation.h */
+    struct dory_put put;     /* size and crc32; the rest is filled in by `put` */
+    uint64_t body_left;      /* bytes of its body that have not arrived */
     uint64_t id;
     uint64_t offset;
     uint64_t length;
     uint64_t if_version;
-    struct dory_put put; /* size, crc32 and resume; the rest is filled in by `put` */
 };
 
 /* What an operation works on: the bytes from `off` to `end` of something in the store. */
@@ -110,27 +114,23 @@ struct dory_session {
     const uint8_t *out;                     /* what is to be sent next: in `buf` or `answer` */
     struct dory_writer *commits;            /* complete changes on their way to the disk, oldest first */
     uint8_t state;
-    int8_t status; /* the final one, until it has been answered */
-    uint8_t commit_count;
+    int8_t status;    /* the final one, until it has been answered */
     uint8_t holds;    /* what the store has given to `job` */
     bool store_waits; /* the store said "later" */
     bool input_ended; /* no further byte will come */
     bool closing;     /* close after the answer in hand */
-    bool fatal;       /* answer although there is no id */
     bool check;       /* a field of the request */
-    bool out_in_buf;
+    bool resume;      /* another; false when the body is taken */
+    bool out_in_buf;  /* it stands behind the name */
     uint16_t out_len;
     uint32_t now_ms;
-    uint32_t since_ms;       /* when the present state began, or input last moved in it */
-    uint32_t out_ms;         /* when output last moved */
-    uint32_t more_ms;        /* when the peer last heard that its request is being worked on */
-    uint32_t rate_ms;        /* when the present stretch of the body began */
-    uint32_t rate_bytes;     /* what has arrived in it */
-    uint32_t crc32;          /* of what has arrived, or of what the job has read */
-    struct dory_found found; /* a bit for each field of the request, see operation.h */
+    uint32_t since_ms;   /* when the present state began, or input last moved in it */
+    uint32_t rate_ms;    /* when the present stretch of the body began */
+    uint32_t rate_bytes; /* what has arrived in it */
+    uint32_t out_ms;     /* when output last moved */
+    uint32_t more_ms;    /* when the peer last heard that its request is being worked on */
+    uint32_t crc32;      /* of what has arrived, or of what the job has read */
     struct dory_frame frame;
-    uint64_t body_left; /* bytes of the body in hand that have not arrived */
-    struct dory_request request;
     union {
         struct dory_job job;
         struct { /* while the request is judged: what the job does not need */
@@ -139,6 +139,7 @@ struct dory_session {
             struct dory_text prefix;
         } texts;
     };
+    struct dory_request request;
     uint8_t answer[DORY_SHORT_ANSWER];
 };
 

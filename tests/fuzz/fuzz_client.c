@@ -338,6 +338,21 @@ static void check_beginning(void)
     }
 }
 
+/* Takes bytes of a request's header. Returns how many. */
+static size_t read_header(const uint8_t *data, size_t len)
+{
+    uint32_t before = reader.frame.have;
+    int result = dory_frame_feed(&reader.frame, reader.header, sizeof reader.header, data, len);
+    size_t taken = reader.frame.have - before;
+
+    if (result == DORY_OK) {
+        on_request();
+    } else {
+        assert(result == DORY_MORE && taken == len);
+    }
+    return taken;
+}
+
 static void read_requests(const uint8_t *data, size_t len)
 {
     size_t at = 0;
@@ -349,11 +364,8 @@ static void read_requests(const uint8_t *data, size_t len)
             at++;
             reader.body_at++;
             reader.body_left--;
-        } else if (dory_frame_feed(&reader.frame, reader.header, sizeof reader.header, data + at, len - at, &at) ==
-                   DORY_OK) {
-            on_request();
         } else {
-            assert(at == len);
+            at += read_header(data + at, len - at);
         }
     }
 }

@@ -50,8 +50,9 @@ static void see(struct receiver *receiver, const void *data, size_t len)
 
 static size_t take_header(struct receiver *receiver, const uint8_t *data, size_t len)
 {
-    size_t taken = 0;
-    int result = dory_frame_feed(&receiver->frame, receiver->header, receiver->limit, data, len, &taken);
+    uint32_t before = receiver->frame.have;
+    int result = dory_frame_feed(&receiver->frame, receiver->header, receiver->limit, data, len);
+    size_t taken = receiver->frame.have - before;
 
     assert(taken <= len);
     if (result == DORY_OK) {

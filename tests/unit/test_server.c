@@ -8,8 +8,8 @@
 #define STAT_A "{'cmd':'stat','id':9,'filename':'a'}"
 #define STAT_A_OK "{'id':9,'status':'ok','filesize':5," VERSION_1 ",'data_size':0}"
 #define INFO_OK \
-    "{'id':1,'status':'ok','dory':1,'name':'rig','server':'" DORY_VERSION "','board':'test','firmware':'1.2.3'," \
-    "'max_header':512,'max_name':64,'max_file':1000,'free':490,'sessions':4,'writers':40,'uptime_ms':0,'data_size':0}"
+    "{'id':1,'status':'ok','max_file':1000,'free':490,'writers':40,'dory':1,'name':'rig','server':'" DORY_VERSION \
+    "','board':'test','firmware':'1.2.3','max_header':512,'max_name':64,'sessions':4,'uptime_ms':0,'data_size':0}"
 
 /* a: 5 bytes, version 1; b/c: 10 bytes, version 2; empty: version 3. */
 static void three_files(struct rig *rig)

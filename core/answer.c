@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* The server's answers: which fields they may have, and where they are put. */
+#include <string.h>
+
+#include "operation.h"
+
+#define SESSION(member) offsetof(struct dory_session, member)
+#define SERVER(member) offsetof(struct dory_server, member)
+
+/* What answers may tell, in the order of enum dory_tell: key, kind and place of a member, of the session first. */
+#define FIELDS(X) \
+    X("filesize", DORY_MEMBER_UINT64, SESSION(job.file.size)) \
+    X("offset", DORY_MEMBER_UINT64, SESSION(job.off)) \
+    X("version", DORY_MEMBER_VERSION, SESSION(job.file.version)) \
+    X("crc32", DORY_MEMBER_CRC32, SESSION(crc32)) \
+    X("prefix_crc32", DORY_MEMBER_CRC32, SESSION(crc32)) \
+    X("partial", DORY_MEMBER_UINT64, SESSION(job.end)) \
+    X("max_file", DORY_MEMBER_UINT64, SESSION(job.room.max_file)) \
+    X("free", DORY_MEMBER_UINT64, SESSION(job.room.free)) \
+    X("writers", DORY_MEMBER_UINT32, SESSION(job.room.writers)) \
+    X("dory", DORY_MEMBER_UINT32, SERVER(protocol)) \
+    X("name", DORY_MEMBER_STRING(32), SERVER(name)) \
+    X("server", DORY_MEMBER_STRING(32), SERVER(version)) \
+    X("board", DORY_MEMBER_STRING(16), SERVER(board)) \
+    X("firmware", DORY_MEMBER_STRING(32), SERVER(firmware)) \
+    X("max_header", DORY_MEMBER_UINT32, SERVER(max_header)) \
+    X("max_name", DORY_MEMBER_UINT32, SERVER(max_name)) \
+    X("sessions", DORY_MEMBER_UINT32, SERVER(sessions)) \
+    X("uptime_ms", DORY_MEMBER_UINT64, SERVER(uptime_ms))
+
+struct field {
+    uint8_t kind; /* see dory_header_member() */
+    uint8_t at;   /* offset in its struct */
+};
+
+static const struct field fields[] = {
+#define FIELD(key, kind, at) {kind, at},
+    FIELDS(FIELD)
+#undef FIELD
+};
+
+enum { FIELDS_OF_SESSION = 9, FIELDS_AT_ALL = sizeof fields / sizeof fields[0] };
+
+_Static_assert(TELL_INFO == (2U << FIELDS_AT_ALL) - 2U * TELL_PARTIAL, "enum dory_tell has other fields");
+
+/* One behind the other. */
+static const char keys[] =
+#define KEY(key, kind, at) key "\0"
+    FIELDS(KEY)
+#undef KEY
+    ;
+
+/* Writes an answer that tells `what` of the session (enum dory_tell) to `buf`, which has room for it. `id` may be NULL:
+ * none. Returns its length. */
+static size_t encode(const struct dory_session *session, uint8_t *buf, const uint64_t *id, int status, unsigned what)
+{
+    struct dory_encoder encoder;
+    const char *key = keys;
+    uint64_t data_size = 0;
+
+    dory_header_begin(&encoder, buf, what == 0 ? DORY_SHORT_ANSWER : DORY_LONG_ANSWER);
+    if (id != NULL) {
+        dory_header_number(&encoder, "id", *id);
+    }
+    dory_header_string(&encoder, "status", dory_status_name((enum dory_status)status), 32);
+    if ((what & TELL_DATA) != 0) {
+        data_size = session->job.end - session->job.off;
+    }
+    for (const struct field *field = fields; (what >>= 1) != 0; field++) {
+        if ((what & 1U) != 0) {
+            const void *base = field < fields + FIELDS_OF_SESSION ? (const void *)session : session->server;
+
+            dory_header_member(&encoder, key, (const uint8_t *)base + field->at, field->kind);
+        }
+        key += strlen(key) + 1;
+    }
+    dory_header_number(&encoder, "data_size", data_size);
+    return dory_header_end(&encoder);
+}
+
+static void put_output(struct dory_session *session, const uint8_t *out, size_t len)
+{
+    session->out = out;
+    session->out_len = (uint16_t)len;
+    session->out_ms = session->now_ms;
+    session->more_ms = session->now_ms;
+}
+
+void dory_answer_short(struct dory_session *session, const uint64_t *id, int status)
+{
+    put_output(session, session->answer, encode(session, session->answer, id, status, 0));
+}
+
+void dory_answer(struct dory_session *session, int status, unsigned what)
+{
+    uint8_t *area = dory_session_area(session);
+
+    session->out_in_buf = true;
+    put_output(session, area, encode(session, area, &session->request.id, status, what));
+}
+
+size_t dory_server_busy(uint8_t *buf)
+{
+    return encode(NULL, buf, NULL, DORY_BUSY, 0);
+}

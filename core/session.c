@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What operations ask of their session: its state, and room in its buffer. */
+#include "operation.h"
+
+void dory_session_restart_clocks(struct dory_session *session)
+{
+    session->since_ms = session->now_ms;
+    session->rate_ms = session->now_ms;
+    session->rate_bytes = 0;
+}
+
+void dory_session_enter(struct dory_session *session, enum dory_state state)
+{
+    session->state = (uint8_t)state;
+    session->store_waits = false;
+    dory_session_restart_clocks(session);
+}
+
+size_t dory_session_buffer_size(const struct dory_server *server)
+{
+    size_t name_size = server->max_name + 1U;
+    size_t line_size = DORY_SHORT_ANSWER + DORY_LONGEST_LINE(server->max_name);
+    size_t answer_size = name_size + (line_size > DORY_LONG_ANSWER ? line_size : DORY_LONG_ANSWER);
+
+    return answer_size > server->max_header ? answer_size : server->max_header;
+}
+
+size_t dory_session_area_size(const struct dory_session *session)
+{
+    return dory_session_buffer_size(session->server) - session->server->max_name - 1;
+}
