@@ -113,6 +113,7 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libdory.a
 
 -include $(foreach v,$(VARIANTS),$(C:%.c=build/$v/obj/%.d))
 
+MAKEFILES_HERE := Makefile boards/boards.mk
 include boards/hosted/hosted.mk boards/boards.mk
 
 # ---- Using ------------------------------------------------------------------
@@ -120,9 +121,9 @@ include boards/hosted/hosted.mk boards/boards.mk
 ## Print what can be made
 help:
 	@awk '/^## / { text = substr($$0, 4) } \
-	    /^[a-z-]+:/ && text { sub(/:.*/, ""); printf "make %-14s %s\n", $$0, text; text = "" }' Makefile
+	    /^[a-z-]+:/ && text { sub(/:.*/, ""); printf "make %-14s %s\n", $$0, text; text = "" }' $(MAKEFILES_HERE)
 	@echo 'Settings, as in `make install PREFIX=/usr`:'
-	@awk '/^[A-Z_]+ +\?=/ { name = $$1; sub(/[^#]*# */, ""); printf "  %-17s %s\n", name, $$0 }' Makefile
+	@awk '/^[A-Z_]+ +\?=/ { name = $$1; sub(/[^#]*# */, ""); printf "  %-17s %s\n", name, $$0 }' $(MAKEFILES_HERE)
 
 ## Install what building needs and is missing (Debian)
 deps:

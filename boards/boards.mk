@@ -5,7 +5,7 @@
 
 # ---- What may be chosen: make NAME=VALUE ------------------------------------
 
-BOARD    ?= mps2-an385#        mps2-an385 or lm3s6965evb
+BOARD    ?= mps2-an385#        mps2-an385, lm3s6965evb or hosted
 PORT     ?= 9002#              on this machine, where `run` forwards to the board
 SD       ?=#                   the SD card's image for `run`; made when it is missing
 CROSS    ?= arm-none-eabi-#    what the names of the compiler's tools begin with
@@ -22,6 +22,7 @@ sd.lm3s6965evb        := 64M
 # ---- Sources and flags ------------------------------------------------------
 
 board       := $(strip $(BOARD))
+$(if $(filter $(board),hosted $(BOARDS)),,$(error BOARD=$(board) is unknown: hosted or one of $(BOARDS)))
 board_build := build/boards/$(board)
 board_elf   := $(board_build)/dory.elf
 lwip_source := $(strip $(LWIP_DIR))/src
@@ -42,8 +43,8 @@ board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--
 .PHONY: firmware run
 
 ## Build the firmware of BOARD, in build/boards/BOARD/
-firmware: $(board_elf) $(board_build)/dory.bin
-	@$(CROSS)size $<
+firmware: $(if $(filter hosted,$(board)),build/hosted-gcc/hosted,$(board_elf) $(board_build)/dory.bin)
+	@$(if $(filter hosted,$(board)),,$(CROSS)size $<)
 
 # In a folder of its own: the host's other headers must not be seen by the cross compiler.
 build/boards/include/jsmn.h: | deps-boards
@@ -74,11 +75,11 @@ $(board_build)/dory.bin: $(board_elf)
 
 sd_image = $(or $(SD),$(board_build)/sd.img)
 
-## Run the firmware of BOARD in QEMU, its port 9002 at 127.0.0.1:PORT; Ctrl-A X ends it
+## Run the firmware of BOARD, in QEMU but for hosted, its port 9002 at 127.0.0.1:PORT; Ctrl-A X ends QEMU
 run: firmware
 	@$(if $(sd.$(board)),[ -e $(sd_image) ] || truncate -s $(sd.$(board)) $(sd_image))
-	qemu-system-arm $(qemu.$(board)) -kernel $(board_elf) -nographic \
-	    -nic user,hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002 \
-	    $(if $(sd.$(board)),-drive if=sd$(comma)format=raw$(comma)file=$(sd_image))
+	$(if $(filter hosted,$(board)),build/hosted-gcc/hosted --listen 127.0.0.1:$(strip $(PORT)),qemu-system-arm $(qemu.$(board)) -kernel $(board_elf) -nographic \
+	    -nic user$(comma)hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002 \
+	    $(if $(sd.$(board)),-drive if=sd$(comma)format=raw$(comma)file=$(sd_image)))
 
 comma := ,
