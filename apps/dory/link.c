@@ -27,6 +27,9 @@
 
 #include "../../port/posix/net_posix.h"
 
+/* Connections in a row on which nothing moves for the time of --timeout: then the server counts as gone. */
+#define MAX_STALLS 3U
+
 /* Bytes that are gathered into one send. */
 #define OUT_SIZE (256U * 1024U)
 
@@ -71,8 +74,8 @@ struct link {
     bool broken;      /* the connection, for `reason` */
     bool opened_once; /* there was a connection */
     bool heard;       /* an answer that made sense */
-    bool answered;    /* something came over this connection */
-    bool stalled;     /* the one before this was given up because nothing moved; nothing was achieved since */
+    bool answered;    /* the server has ever sent anything */
+    uint32_t stalls;  /* connections in a row that were given up because nothing moved */
     uint32_t failures;
     uint32_t alive_ms; /* when anything last moved */
     uint32_t unsent;   /* bytes that the peer had not acknowledged by then */
@@ -186,7 +189,7 @@ static void count_progress(struct link *link, struct job *job, const struct dory
     }
     if (came > job->best) {
         job->best = came;
-        link->stalled = false;
+        link->stalls = 0;
         link->failures = 0;
         link->heard = true;
     }
@@ -495,7 +498,6 @@ static void connect_now(struct link *link)
 {
     uint32_t now_ms = net_now_ms();
 
-    link->answered = false;
     link->alive_ms = now_ms;
     link->broken = false;
     link->state = STATE_CONNECTING;
@@ -527,18 +529,18 @@ static bool is_alive(struct link *link)
     return moved || (link->state == STATE_OPEN && link->active == 0);
 }
 
-/* A server that did answer may be gone, its farewell lost on the way: worth one other connection. */
+/* A server that did answer may be gone, its farewell lost on the way: worth another connection. */
 static void on_stall(struct link *link, uint32_t now_ms)
 {
     char sentence[80];
 
     snprintf(sentence, sizeof sentence, "nothing moved for %g s", link->options->timeout_ms / 1000.0);
-    if (!link->answered || link->stalled || link->failures >= link->options->retries) {
+    link->stalls++;
+    if (!link->answered || link->stalls == MAX_STALLS || link->failures >= link->options->retries) {
         give_up(link, EXIT_TIMEOUT, "timeout", sentence);
         return;
     }
     drop(link);
-    link->stalled = true;
     snprintf(link->reason, sizeof link->reason, "%s", sentence);
     on_failure(link, DORY_FAULT_LOST, now_ms);
 }
