@@ -4,12 +4,14 @@
  *
  * Implementation notes
  *
- * The device is asked to do one thing at a time, the step. advance() waits for the step under way, takes note of what it
- * did (on_done) and begins the next one, until nothing is left to do or the device says "later". All data of a step are in
- * the buffer; only a device that never says "later" gets pages straight from the caller.
+ * The device is asked to do one thing at a time, the step. advance() waits for the step under way and begins the next one,
+ * until nothing is left to do or the device says "later". What is under way counts as done: if it fails, so does all of the
+ * change. Only a header and a commit record count when they are there, for until then the slot is what it was.
  *
- * A change that is aborted while a step is under way, or whose commit has begun, is not over: nobody asks for it any more,
- * and so every other call goes on with it (slot_store_run).
+ * All data of a step are in the buffer; only a device that never says "later" gets pages straight from the caller.
+ *
+ * A change that is aborted while a step is under way, or is to be kept, or whose commit has begun, is not over: nobody asks
+ * for it any more, and so every other call goes on with it (slot_store_run).
  *
  * What failed, failed: each call says so until the change is given up. The next put takes another slot.
  */
@@ -23,158 +25,109 @@
 /* Bytes that one write() takes at most. */
 #define MAX_WRITE 4096U
 
-_Static_assert(SLOT_STORE_MAX_SLOTS <= 32, "slots are bits of an uint32_t");
+/* `erased`, where nothing is. */
+#define NEVER_ERASED UINT32_MAX
+
 _Static_assert(sizeof(void *) > 4 || DORY_MAX_NAME > 64 || sizeof(struct slot_store) <= 512, "a device's RAM is small");
-
-static uint32_t bit(unsigned slot)
-{
-    return UINT32_C(1) << slot;
-}
-
-static unsigned lowest(uint32_t bits)
-{
-    unsigned i = 0;
-
-    while ((bits >> i & 1U) == 0) {
-        i++;
-    }
-    return i;
-}
 
 void slot_partial_drop(struct slot_store *store)
 {
-    if (store->partial.programmed > 0) {
+    if (store->partial.stored > 0) {
         store->slot[store->partial.slot].state = SLOT_FREE;
-        store->partial.programmed = 0;
+        store->partial.stored = 0;
     }
 }
 
 /* ---- The end of a change ---- */
 
-/* Gives a put's slot back. */
-static void leave_slot(struct slot_store *store, bool keep)
+/* Gives the slot of a put back that comes to nothing, but perhaps a partial. */
+static void leave_slot(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    struct slot *slot = &store->slot[change->slot];
 
     if (!change->headed) {
-        slot->state = change->before;
-        if (change->before == SLOT_PARTIAL && change->programmed > 0 && !keep) {
+        if (change->resumed > 0 && change->ending != ENDING_KEEP) {
             slot_partial_drop(store);
         }
     } else if (change->committing) {
-        slot->state = SLOT_STALE;
-    } else if (keep && !change->failed && store->writer.has_crc32 && change->programmed > 0) {
+        store->slot[change->slot].state = SLOT_STALE;
+    } else if (change->ending == ENDING_KEPT && !change->failed) {
         slot_partial_drop(store);
-        slot->state = SLOT_PARTIAL;
-        store->partial =
-            (struct slot_partial){.slot = change->slot, .programmed = change->programmed, .erased = change->erased};
-    } else {
-        slot->state = SLOT_FREE;
+        store->slot[change->slot].state = SLOT_PARTIAL;
+        store->partial.slot = change->slot;
+        store->partial.stored = change->programmed;
     }
 }
 
-static void release(struct slot_store *store, bool keep)
+static void release(struct slot_store *store)
 {
     if (store->change.mode == MODE_PUT) {
-        leave_slot(store, keep);
+        leave_slot(store);
     }
     store->change.mode = MODE_NONE;
-    store->change.ending = ENDING_NOT;
 }
 
-/* The commit record is there: readers see the new file. */
+/* The commit record is there: readers see the new file. In listings it takes the place of the old one. */
 static void publish(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
+    struct slot *slot = &store->slot[change->slot];
+    struct slot *old = &store->slot[change->old];
+    uint8_t rank = old->rank;
 
-    store->slot[change->slot].state = SLOT_LIVE;
-    for (struct slot_listing *listing = store->listing; listing < store->listing + SLOT_STORE_LISTINGS; listing++) {
-        listing->todo &= ~bit(change->slot);
-        if (change->old != NO_SLOT && (listing->todo & bit(change->old)) != 0) {
-            listing->todo |= bit(change->slot);
-        }
-    }
-    if (change->old != NO_SLOT) {
-        store->slot[change->old].state = SLOT_STALE;
-    }
+    old->rank = slot->rank;
+    slot->rank = rank;
+    old->state = SLOT_STALE;
+    slot->state = SLOT_LIVE;
     if (change->drops_partial) {
         slot_partial_drop(store);
     }
     change->mode = MODE_NONE;
-    change->ending = ENDING_NOT;
 }
 
 /* ---- Steps ---- */
 
-/* A slot is emptied, older copies first. */
-static void on_emptied(struct slot_store *store)
+/* Begins to write to a slot. */
+static void enter_slot(struct slot_store *store, unsigned slot)
 {
     struct slot_change *change = &store->change;
 
-    store->slot[change->slot].state = SLOT_FREE;
-    if (change->slot == change->old) {
-        change->mode = MODE_NONE;
-        change->ending = ENDING_NOT;
-        return;
-    }
-    change->victims &= ~bit(change->slot);
-    change->slot = change->victims != 0 ? (uint8_t)lowest(change->victims) : change->old;
+    change->slot = (uint8_t)slot;
     change->headed = false;
-    change->head_erased = 0;
+    change->erased = store->device->sector_size != 0 ? 0 : NEVER_ERASED;
+}
+
+/* A removal empties stale slots first: those of that name, and the few others of the same tag, of which nobody needs to
+ * know the names then. */
+static void empty_next(struct slot_store *store)
+{
+    unsigned next = store->change.old;
+
+    for (unsigned i = 0; i < store->count; i++) {
+        if (store->slot[i].state == SLOT_STALE && store->slot[i].tag == store->slot[store->change.old].tag) {
+            next = i;
+        }
+    }
+    enter_slot(store, next);
 }
 
 static void on_header(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
+    struct slot *slot = &store->slot[change->slot];
 
-    store->slot[change->slot].head ^= 1U;
+    slot->head ^= 1U;
+    slot->state = SLOT_FREE;
     change->headed = true;
-    if (change->mode == MODE_REMOVE) {
-        on_emptied(store);
-        return;
-    }
-    store->slot[change->slot].tag = slot_name_tag(store->name);
-    if (change->before == SLOT_PARTIAL) {
-        store->partial.programmed = 0;
-    }
-}
-
-static void set_due(struct slot_store *store)
-{
-    struct slot_change *change = &store->change;
-    bool wanted = store->writer.has_crc32 && change->interval < (uint32_t)store->writer.size - change->due;
-
-    change->due = wanted ? change->due + change->interval : UINT32_MAX;
-}
-
-static void on_done(struct slot_store *store, enum slot_step step)
-{
-    struct slot_change *change = &store->change;
-
-    switch (step) {
-    case STEP_NONE:
-        break;
-    case STEP_ERASE_HEAD:
-        change->head_erased += store->layout.unit;
-        break;
-    case STEP_HEADER:
-        on_header(store);
-        break;
-    case STEP_ERASE:
-        change->erased += store->layout.unit;
-        break;
-    case STEP_PAGE:
-        change->programmed += change->len;
-        change->buffered = 0;
-        break;
-    case STEP_PROGRESS:
-        change->records++;
-        set_due(store);
-        break;
-    case STEP_COMMIT:
-        publish(store);
-        break;
+    if (change->mode == MODE_PUT) {
+        slot->tag = slot_name_tag(change->name);
+        if (change->slot == store->partial.slot) {
+            store->partial.stored = 0;
+        }
+    } else if (change->slot != change->old) {
+        empty_next(store);
+    } else {
+        change->mode = MODE_NONE;
     }
 }
 
@@ -183,7 +136,7 @@ static int wait_for_step(struct slot_store *store)
 {
     const struct flash_device *device = store->device;
     struct slot_change *change = &store->change;
-    enum slot_step step = (enum slot_step)change->step;
+    unsigned step = change->step;
     uint64_t off;
     int result;
 
@@ -191,8 +144,10 @@ static int wait_for_step(struct slot_store *store)
         return DORY_OK;
     }
     off = slot_address(store, change->slot, change->off);
-    if (change->len == 0) {
+    if (step == STEP_ERASE) {
         result = device->operations->erase(device->ctx, off);
+    } else if (step == STEP_READ) {
+        result = device->operations->read(device->ctx, off, store->buffer, change->len);
     } else {
         result = device->operations->program(device->ctx, off, store->buffer, change->len);
     }
@@ -200,17 +155,14 @@ static int wait_for_step(struct slot_store *store)
         return result;
     }
     change->step = STEP_NONE;
-    if (result == DORY_OK) {
-        on_done(store, step);
-    } else {
+    if (result != DORY_OK) {
         change->failed = true;
+    } else if (step == STEP_HEADER) {
+        on_header(store);
+    } else if (step == STEP_COMMIT) {
+        publish(store);
     }
     return result;
-}
-
-static bool erases(const struct slot_store *store)
-{
-    return store->device->sector_size != 0;
 }
 
 static void begin_step(struct slot_change *change, enum slot_step step, uint32_t off, uint32_t len)
@@ -220,90 +172,125 @@ static void begin_step(struct slot_change *change, enum slot_step step, uint32_t
     change->len = len;
 }
 
-/* Bytes between two records of progress, whole units, when `left` bytes are to come. Where a record can't be written over
- * there is room for so many, and more than so many intervals do not fit. */
-static uint32_t progress_interval(const struct slot_store *store, uint32_t left)
+/* Erases the next sector of the head or of the file. */
+static void begin_erase(struct slot_store *store, uint32_t base)
 {
-    uint32_t unit = store->layout.unit;
-    uint32_t interval = erases(store) ? left / (PROGRESS_RECORDS + 1) + 1 : 0;
-
-    interval = interval > MIN_INTERVAL ? interval : MIN_INTERVAL;
-    return (interval + unit - 1) / unit * unit;
+    begin_step(&store->change, STEP_ERASE, base + store->change.erased, 0);
+    store->change.erased += store->layout.unit;
 }
 
-/* The header of a resumed put tells how much is there, as far as the next start can rely on it. */
-static uint32_t put_header(struct slot_store *store)
+static void begin_record(struct slot_store *store, enum slot_step step, uint32_t off)
 {
     struct slot_change *change = &store->change;
-    struct slot_record record = {.kind = RECORD_EMPTY, .sequence = ++store->sequence};
+    struct slot_record record = {.has_crc32 = change->writer.has_crc32,
+                                 .sequence = store->sequence,
+                                 .size = (uint32_t)change->writer.size,
+                                 .crc32 = change->writer.crc32,
+                                 .offset = change->programmed};
+    const char *name = step == STEP_HEADER && change->mode == MODE_PUT ? change->name : "";
 
-    if (change->mode == MODE_PUT) {
-        record.kind = RECORD_FILE;
-        record.has_crc32 = store->writer.has_crc32;
-        record.size = (uint32_t)store->writer.size;
-        record.crc32 = store->writer.crc32;
-        record.offset = change->programmed - change->programmed % store->layout.unit;
-        memcpy(record.name, store->name, sizeof store->name);
-        change->interval = progress_interval(store, record.size - record.offset);
-        change->due = record.offset;
-        set_due(store);
+    begin_step(change, step, off, slot_record_put(store, &record, name));
+}
+
+/* Works out where records of progress come: after whole units. Where a record can't be written over there is room for so
+ * many, that of the end among them, and no more than so many intervals fit. */
+static void plan_progress(struct slot_store *store)
+{
+    struct slot_change *change = &store->change;
+    uint32_t begin = slot_whole_units(store, change->programmed);
+    uint32_t interval = MIN_INTERVAL;
+
+    if (change->erased != NEVER_ERASED) {
+        uint32_t share = ((uint32_t)change->writer.size - change->programmed) / PROGRESS_RECORDS + 1;
+
+        change->erased = begin;
+        interval = share > interval ? share : interval;
     }
-    return slot_record_put(store, &record);
+    change->interval = slot_whole_units(store, interval);
+    change->due = begin + change->interval;
 }
 
 /* A new head is erased, whatever seems to be in it, and gets its header. */
 static void begin_head(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    uint32_t off = store->slot[change->slot].head != 0 ? 0 : store->layout.head_len;
+    unsigned head = store->slot[change->slot].head ^ 1U;
 
-    if (erases(store) && change->head_erased < store->layout.head_len) {
-        begin_step(change, STEP_ERASE_HEAD, off + change->head_erased, 0);
-    } else {
-        begin_step(change, STEP_HEADER, off, put_header(store));
+    if (change->erased < store->layout.head_len) {
+        begin_erase(store, slot_place_off(store, head, 0));
+        return;
     }
+    store->sequence++;
+    plan_progress(store);
+    begin_record(store, STEP_HEADER, slot_place_off(store, head, PLACE_HEADER));
 }
 
-/* What is in the buffer goes to the device, the last page padded. */
+/* What is in the buffer goes to the device, padded to a page: to its place in the file, or, when the put is over before
+ * the page is full, to the head's page for tails. */
 static void begin_page(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
     uint32_t page_size = store->layout.page_size;
+    uint32_t off = slot_data_off(store) + change->programmed;
 
-    if (erases(store) && change->programmed == change->erased) {
-        begin_step(change, STEP_ERASE, slot_data_off(store) + change->erased, 0);
+    if (change->ending == ENDING_KEEP && change->buffered < page_size) {
+        off = slot_place_off(store, store->slot[change->slot].head, PLACE_TAIL);
+    } else if (change->programmed == change->erased) {
+        begin_erase(store, slot_data_off(store));
         return;
     }
     memset(store->buffer + change->buffered, 0xff, page_size - change->buffered);
-    begin_step(change, STEP_PAGE, slot_data_off(store) + change->programmed, page_size);
+    begin_step(change, STEP_PROGRAM, off, page_size);
+    change->programmed += change->buffered;
+    change->buffered = 0;
 }
 
-static void begin_note(struct slot_store *store, enum slot_step step, enum slot_record_kind kind, unsigned index)
+static void begin_note(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    struct slot_record record = {
-        .kind = (uint8_t)kind, .sequence = store->sequence, .size = change->programmed, .offset = change->programmed};
+    unsigned place = PLACE_COMMIT;
 
-    begin_step(change, step, slot_note_off(store, store->slot[change->slot].head, index),
-               slot_record_put(store, &record));
+    if (!change->committing) {
+        place = PLACE_PROGRESS + change->notes++ % PROGRESS_RECORDS;
+        change->due += change->interval;
+    }
+    begin_record(store, change->committing ? STEP_COMMIT : STEP_PROGRAM,
+                 slot_place_off(store, store->slot[change->slot].head, place));
+    if (change->ending == ENDING_KEEP) {
+        change->ending = ENDING_KEPT;
+    }
+}
+
+/* The old head has the last bytes of the partial. */
+static void begin_tail(struct slot_store *store)
+{
+    struct slot_change *change = &store->change;
+
+    begin_step(change, STEP_READ, slot_place_off(store, store->slot[change->slot].head ^ 1U, PLACE_TAIL), change->tail);
+    change->buffered = change->tail;
+    change->tail = 0;
 }
 
 /* Begins the next step; wait_for_step() does it. Returns false when nothing is to be done. */
 static bool begin_next(struct slot_store *store)
 {
-    const struct slot_change *change = &store->change;
+    struct slot_change *change = &store->change;
+    bool closing = change->committing || change->ending == ENDING_KEEP;
 
-    if (change->mode == MODE_NONE) {
+    if (change->mode == MODE_NONE || change->failed || change->ending >= ENDING_KEPT) {
         return false;
     }
     if (!change->headed) {
+        if (change->ending == ENDING_KEEP) {
+            return false;
+        }
         begin_head(store);
-    } else if (change->buffered == store->layout.page_size || (change->committing && change->buffered > 0)) {
+    } else if (change->tail > 0) {
+        begin_tail(store);
+    } else if (change->buffered == store->layout.page_size || (closing && change->buffered > 0)) {
         begin_page(store);
-    } else if (change->committing) {
-        begin_note(store, STEP_COMMIT, RECORD_COMMIT, 0);
-    } else if (change->programmed == change->due) {
-        begin_note(store, STEP_PROGRESS, RECORD_PROGRESS, 1U + change->records % PROGRESS_RECORDS);
+    } else if (closing || change->programmed == change->due) {
+        begin_note(store);
     } else {
         return false;
     }
@@ -314,24 +301,16 @@ static bool begin_next(struct slot_store *store)
  * DORY_MORE: later. Or the failure. */
 static int advance(struct slot_store *store)
 {
-    struct slot_change *change = &store->change;
-
     do {
-        int result = wait_for_step(store);
-
-        if (result == DORY_MORE) {
-            return result;
-        }
-        if (change->ending == ENDING_DROP || change->ending == ENDING_KEEP ||
-            (change->ending == ENDING_UNOBSERVED && change->failed)) {
-            release(store, change->ending == ENDING_KEEP);
-            return DORY_OK;
-        }
-        if (change->failed) {
-            return DORY_IO_ERROR;
+        if (wait_for_step(store) == DORY_MORE) {
+            return DORY_MORE;
         }
     } while (begin_next(store));
-    return DORY_OK;
+    if (store->change.ending != ENDING_NOT) {
+        release(store);
+        return DORY_OK;
+    }
+    return store->change.failed ? DORY_IO_ERROR : DORY_OK;
 }
 
 int slot_store_run(struct slot_store *store)
@@ -363,17 +342,18 @@ static int pick_slot(const struct slot_store *store)
         unsigned i = (store->last + k) % store->count;
         const struct slot *slot = &store->slot[i];
 
-        if (slot->state == SLOT_FREE || slot->state == SLOT_STALE) {
+        if (slot->state < SLOT_PARTIAL) {
             if (slot->readers == 0) {
                 return (int)i;
             }
             failure = DORY_BUSY;
         }
     }
-    return store->partial.programmed > 0 ? store->partial.slot : failure;
+    return store->partial.stored > 0 ? store->partial.slot : failure;
 }
 
-/* Takes the one writer there is. DORY_OK; DORY_BUSY; or why `name` can't be changed, DORY_NOT_FOUND not being a failure. */
+/* Takes the one writer there is. Returns the slot of the file, or DORY_NOT_FOUND when there is none; DORY_BUSY; or why
+ * `name` can't be changed. */
 static int begin_change(struct slot_store *store, const char *name)
 {
     struct slot_change *change = &store->change;
@@ -384,36 +364,41 @@ static int begin_change(struct slot_store *store, const char *name)
         return DORY_BUSY;
     }
     found = slot_find(store, name, &record); /* with it, a change that nobody asks for any more has ended */
-    if (found < 0 && found != DORY_NOT_FOUND) {
-        return found;
+    if (found >= 0 || found == DORY_NOT_FOUND) {
+        memset(change, 0, sizeof *change);
+        memcpy(change->name, name, strlen(name) + 1);
     }
-    memset(change, 0, sizeof *change);
-    memset(&store->writer, 0, sizeof store->writer);
-    change->old = found >= 0 ? (uint8_t)found : NO_SLOT;
-    memcpy(store->name, name, strlen(name) + 1);
-    return DORY_OK;
+    return found;
+}
+
+/* Reads the header of the partial of a name. DORY_OK; DORY_NOT_FOUND: there is none; DORY_BUSY, DORY_IO_ERROR. */
+static int read_partial(struct slot_store *store, const char *name, struct slot_record *record)
+{
+    int result = DORY_NOT_FOUND;
+
+    if (store->partial.stored > 0) {
+        result = slot_file_read(store, store->partial.slot, record);
+        if (result == DORY_OK && strcmp(record->name, name) != 0) {
+            result = DORY_NOT_FOUND;
+        }
+    }
+    return result;
 }
 
 /* What becomes of the partial: the put resumes it, or drops it now or when it is published. */
 static int judge_partial(struct slot_store *store, const struct dory_put *put)
 {
     struct slot_change *change = &store->change;
-    const struct slot_partial *partial = &store->partial;
     struct slot_record record;
-    int result;
+    int result = read_partial(store, put->name, &record);
 
-    if (partial->programmed == 0) {
-        return DORY_OK;
-    }
-    result = slot_file_read(store, partial->slot, &record);
-    if (result != DORY_OK || strcmp(record.name, put->name) != 0) {
-        return result;
+    if (result != DORY_OK) {
+        return result == DORY_NOT_FOUND ? DORY_OK : result;
     }
     change->drops_partial = true;
     if (put->has_crc32 && put->size == record.size && put->crc32 == record.crc32) {
         if (put->resume) {
-            change->programmed = partial->programmed;
-            change->erased = partial->erased;
+            change->resumed = store->partial.stored;
         } else {
             slot_partial_drop(store);
         }
@@ -425,85 +410,65 @@ int slot_change_put(void *ctx, const struct dory_put *put, struct dory_writer **
 {
     struct slot_store *store = ctx;
     struct slot_change *change = &store->change;
-    int result;
+    int found = begin_change(store, put->name);
+    int slot;
 
-    if (store->count > 0 && put->size > slot_capacity(store)) {
+    if (found < 0 && found != DORY_NOT_FOUND) {
+        return found;
+    }
+    if (put->size > slot_capacity(store)) {
         return DORY_TOO_LARGE;
     }
-    result = begin_change(store, put->name);
-    if (result == DORY_OK) {
-        result = judge_partial(store, put);
+    slot = judge_partial(store, put);
+    if (slot == DORY_OK) {
+        slot = change->resumed > 0 ? store->partial.slot : pick_slot(store);
     }
-    if (result != DORY_OK) {
-        return result;
+    if (slot < 0) {
+        return slot;
     }
-    result = change->programmed > 0 ? store->partial.slot : pick_slot(store);
-    if (result < 0) {
-        return result;
-    }
+    enter_slot(store, (unsigned)slot);
     change->mode = MODE_PUT;
-    change->slot = (uint8_t)result;
-    change->before = store->slot[result].state;
-    store->writer.size = put->size;
-    store->writer.stored = change->programmed;
-    store->writer.crc32 = put->crc32;
-    store->writer.has_crc32 = put->has_crc32;
-    store->slot[result].state = SLOT_WRITING;
+    change->old = found >= 0 ? (uint8_t)found : change->slot;
+    change->tail = change->resumed & (store->layout.page_size - 1);
+    change->programmed = change->resumed - change->tail;
+    change->writer.size = put->size;
+    change->writer.stored = change->resumed;
+    change->writer.crc32 = put->crc32;
+    change->writer.has_crc32 = put->has_crc32;
     store->last = change->slot;
-    *writer = &store->writer;
-    return DORY_OK;
-}
-
-/* Finds the stale copies of the name: they have to go before the file itself does. */
-static int find_victims(struct slot_store *store)
-{
-    struct slot_change *change = &store->change;
-    struct slot_record record;
-
-    for (unsigned i = 0; i < store->count; i++) {
-        if (store->slot[i].state == SLOT_STALE && store->slot[i].tag == store->slot[change->old].tag) {
-            int result = slot_file_read(store, i, &record);
-
-            if (result != DORY_OK) {
-                return result;
-            }
-            if (strcmp(record.name, store->name) == 0) {
-                change->victims |= bit(i);
-            }
-        }
-    }
+    *writer = &change->writer;
     return DORY_OK;
 }
 
 int slot_change_remove(void *ctx, const char *name, struct dory_writer **writer)
 {
     struct slot_store *store = ctx;
-    struct slot_change *change = &store->change;
-    int result = begin_change(store, name);
+    int found = begin_change(store, name);
 
-    if (result == DORY_OK) {
-        result = change->old != NO_SLOT ? find_victims(store) : DORY_NOT_FOUND;
+    if (found < 0) {
+        return found;
     }
-    if (result != DORY_OK) {
-        return result;
-    }
-    change->mode = MODE_REMOVE;
-    change->slot = change->victims != 0 ? (uint8_t)lowest(change->victims) : change->old;
-    *writer = &store->writer;
+    store->change.mode = MODE_REMOVE;
+    store->change.old = (uint8_t)found;
+    empty_next(store);
+    *writer = &store->change.writer;
     return DORY_OK;
 }
 
 /* ---- Data ---- */
 
-/* Whole pages that a device which is immediate can take now, in bytes: up to the next record of progress. */
+/* Whole pages that a device which is immediate can take now, in bytes: up to the next record of progress, and to what has
+ * been erased. */
 static uint32_t straight_len(const struct slot_store *store, uint32_t len)
 {
     const struct slot_change *change = &store->change;
     uint32_t room = change->due - change->programmed;
+    uint32_t erased = change->erased - change->programmed;
 
     if (!store->device->immediate || change->buffered > 0) {
         return 0;
     }
+    room = room < erased ? room : erased;
     len = len < room ? len : room;
     return len & ~(store->layout.page_size - 1);
 }
@@ -514,7 +479,7 @@ static uint32_t take(struct slot_store *store, const uint8_t *data, uint32_t len
     const struct flash_device *device = store->device;
     struct slot_change *change = &store->change;
     uint32_t straight = straight_len(store, len);
-    uint32_t room = device->page_size - change->buffered;
+    uint32_t room = store->layout.page_size - change->buffered;
 
     if (straight > 0) {
         uint32_t off = slot_data_off(store) + change->programmed;
@@ -547,12 +512,21 @@ int32_t slot_change_write(void *ctx, struct dory_writer *writer, const uint8_t *
     return taken > 0 || result == DORY_MORE ? (int32_t)taken : result;
 }
 
+/* What was programmed, then the tail, which the head has that was there before the put. */
 int32_t slot_change_reread(void *ctx, struct dory_writer *writer, uint64_t off, uint8_t *dst, size_t len)
 {
     struct slot_store *store = ctx;
+    const struct slot_change *change = &store->change;
+    uint32_t pages = change->resumed & ~(store->layout.page_size - 1);
+    uint32_t begin = slot_data_off(store);
+    uint32_t end = pages;
 
     (void)writer;
-    return slot_data_read(store, store->change.slot, off, store->change.programmed, dst, len);
+    if (off >= pages) {
+        begin = slot_place_off(store, store->slot[change->slot].head ^ change->headed, PLACE_TAIL) - pages;
+        end = change->resumed;
+    }
+    return slot_data_read(store, change->slot, begin + (uint32_t)off, end - (uint32_t)off, dst, len);
 }
 
 /* ---- The end ---- */
@@ -568,7 +542,7 @@ int slot_change_commit(void *ctx, struct dory_writer *writer)
     store->change.committing = true;
     result = advance(store);
     if (result < 0) {
-        release(store, false);
+        release(store);
     }
     return result;
 }
@@ -578,7 +552,7 @@ void slot_change_abort(void *ctx, struct dory_writer *writer, bool keep)
     struct slot_store *store = ctx;
     struct slot_change *change = &store->change;
 
-    (void)writer;
+    keep = keep && writer->has_crc32 && writer->stored > 0;
     change->ending = change->committing ? ENDING_UNOBSERVED : keep ? ENDING_KEEP : ENDING_DROP;
     slot_store_run(store);
 }
@@ -587,20 +561,15 @@ struct dory_writer *slot_change_holder(void *ctx, const char *name)
 {
     struct slot_store *store = ctx;
     struct slot_change *change = &store->change;
-    bool held = change->mode != MODE_NONE && change->ending == ENDING_NOT && strcmp(store->name, name) == 0;
+    bool held = change->mode != MODE_NONE && change->ending == ENDING_NOT && strcmp(change->name, name) == 0;
 
-    return held ? &store->writer : NULL;
+    return held ? &change->writer : NULL;
 }
 
 uint64_t slot_change_partial(void *ctx, const char *name)
 {
     struct slot_store *store = ctx;
-    const struct slot_partial *partial = &store->partial;
     struct slot_record record;
 
-    if (store->count == 0 || !slot_is_settled(store) || partial->programmed == 0 ||
-        slot_file_read(store, partial->slot, &record) != DORY_OK || strcmp(record.name, name) != 0) {
-        return 0;
-    }
-    return partial->programmed;
+    return slot_is_settled(store) && read_partial(store, name, &record) == DORY_OK ? store->partial.stored : 0;
 }

@@ -8,8 +8,6 @@
 
 #include "slot_store.h"
 
-#define NO_SLOT 255U
-
 /* Records of progress that a head has room for. */
 #define PROGRESS_RECORDS 12U
 
@@ -18,26 +16,25 @@ enum slot_kind {
     SLOT_FREE,    /* holds nothing that could be taken for a file */
     SLOT_STALE,   /* holds an older copy of a file, which must not outlive the newer one */
     SLOT_PARTIAL, /* holds the partial */
-    SLOT_LIVE,    /* holds a file */
-    SLOT_WRITING  /* belongs to the writer */
+    SLOT_LIVE     /* holds a file */
 };
 
 enum slot_mode { MODE_NONE, MODE_PUT, MODE_REMOVE };
 
-/* How a change goes on that nobody asks for any more. */
-enum slot_ending { ENDING_NOT, ENDING_DROP, ENDING_KEEP, ENDING_UNOBSERVED };
+/* How a change goes on that nobody asks for any more. From ENDING_KEPT on there is nothing left to do. */
+enum slot_ending { ENDING_NOT, ENDING_UNOBSERVED, ENDING_KEEP, ENDING_KEPT, ENDING_DROP };
 
-enum slot_step { STEP_NONE, STEP_ERASE_HEAD, STEP_HEADER, STEP_ERASE, STEP_PAGE, STEP_PROGRESS, STEP_COMMIT };
+enum slot_step { STEP_NONE, STEP_ERASE, STEP_READ, STEP_PROGRAM, STEP_HEADER, STEP_COMMIT };
 
 /* ---- Records: slot_record.c ---- */
 
-enum slot_record_kind { RECORD_FILE = 'F', RECORD_EMPTY = 'E', RECORD_PROGRESS = 'P', RECORD_COMMIT = 'C' };
+/* What a head has room for, in this order. All but the header take note_len bytes. */
+enum slot_place { PLACE_COMMIT, PLACE_PROGRESS, PLACE_TAIL = PLACE_PROGRESS + PROGRESS_RECORDS, PLACE_HEADER };
 
 struct slot_record {
-    uint8_t kind; /* enum slot_record_kind */
-    uint8_t name_len;
+    uint8_t name_len; /* of a header: 0 says that the slot is empty */
     uint8_t has_crc32;
-    uint8_t zero;
+    uint8_t zero[2];
     uint32_t sequence;
     uint32_t size; /* bytes of the file */
     uint32_t crc32;
@@ -45,11 +42,17 @@ struct slot_record {
     char name[DORY_MAX_NAME + 4U]; /* ends with NUL; on the device the record's CRC-32 is in that place */
 };
 
-/* Works out unit, head_len, slot_len and seed. Returns whether the device has room for the slots. */
+/* Works out the layout and the seed. Returns whether the device has room for the slots. */
 bool slot_layout_begin(struct slot_store *store);
 
-/* Where a head of a slot, 0 or 1, has its commit record (`index` 0) and its records of progress (1 to PROGRESS_RECORDS). */
-uint32_t slot_note_off(const struct slot_store *store, unsigned head, unsigned index);
+/* Rounds up to whole units of the layout. */
+uint32_t slot_whole_units(const struct slot_store *store, uint32_t len);
+
+/* Where a head of a slot, 0 or 1, has a place. */
+static inline uint32_t slot_place_off(const struct slot_store *store, unsigned head, unsigned place)
+{
+    return head * store->layout.head_len + place * store->layout.note_len;
+}
 
 /* Where the bytes of the file begin. */
 static inline uint32_t slot_data_off(const struct slot_store *store)
@@ -68,13 +71,12 @@ static inline uint64_t slot_address(const struct slot_store *store, unsigned slo
     return (uint64_t)slot * store->layout.slot_len + off;
 }
 
-/* Puts `record` into the store's buffer. Returns its length there, in whole pages. */
-uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record);
+/* Puts `record` with `name` into the store's buffer. Returns its length there, in whole pages. */
+uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record, const char *name);
 
-/* Reads the header of a slot's head 0 or 1, or a note of the newer one. The device must be settled. DORY_OK, DORY_NOT_FOUND
- * (no record, or none that is whole), DORY_BUSY, DORY_IO_ERROR. */
-int slot_header_read(struct slot_store *store, unsigned slot, unsigned head, struct slot_record *record);
-int slot_note_read(struct slot_store *store, unsigned slot, unsigned index, struct slot_record *record);
+/* Reads the record at a place of the newer head of a slot. The device must be settled. DORY_OK, DORY_NOT_FOUND (no record,
+ * or none that is whole), DORY_BUSY, DORY_IO_ERROR. */
+int slot_record_read(struct slot_store *store, unsigned slot, unsigned place, struct slot_record *record);
 
 /* ---- Files: slot_store.c ---- */
 
@@ -87,8 +89,8 @@ int slot_file_read(struct slot_store *store, unsigned slot, struct slot_record *
 
 uint8_t slot_name_tag(const char *name);
 
-/* Reads of the bytes in a slot, which are `end` bytes, up to `len` at `off`. Returns as read() of core/store.h. */
-int32_t slot_data_read(struct slot_store *store, unsigned slot, uint64_t off, uint64_t end, uint8_t *dst, size_t len);
+/* Reads of a slot up to `len` bytes at `off`, behind which there are `left`. Returns as read() of core/store.h. */
+int32_t slot_data_read(struct slot_store *store, unsigned slot, uint32_t off, uint32_t left, uint8_t *dst, size_t len);
 
 /* ---- Changes: slot_change.c ---- */
 

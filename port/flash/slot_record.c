@@ -7,6 +7,9 @@
  * On the device a record is the beginning of struct slot_record up to the last byte of the name, in the machine's own byte
  * order, and the CRC-32 of all that; it lies in pages of its own, padded with 0xFF. The CRC-32 begins with a seed made of
  * the geometry: what another layout has left behind is no record, and neither is what an interrupted operation leaves.
+ *
+ * The header comes last in a head, so that every place is found in the same way, and as much as a header can be read from
+ * any of them.
  */
 #include <string.h>
 
@@ -21,7 +24,10 @@
 #define HEADER_ROOM (NOTE_LEN + 255U)
 
 /* Part of the seed: to be changed with the layout. */
-#define LAYOUT 1U
+#define LAYOUT 2U
+
+/* Slots are measured in these, so that 32 bits will do for the division; bytes. */
+#define GRANULE 32U
 
 _Static_assert(SLOT_STORE_RECORD == NOTE_LEN + DORY_MAX_NAME, "slot_store.h tells how long a record is");
 
@@ -34,80 +40,79 @@ static uint32_t whole_pages(const struct slot_store *store, uint32_t len)
 
 /* ---- Layout ---- */
 
-uint32_t slot_note_off(const struct slot_store *store, unsigned head, unsigned index)
+uint32_t slot_whole_units(const struct slot_store *store, uint32_t len)
 {
-    return head * store->layout.head_len + whole_pages(store, HEADER_ROOM) + index * whole_pages(store, NOTE_LEN);
+    uint32_t unit = store->layout.unit;
+
+    return (len + unit - 1) / unit * unit;
 }
 
 bool slot_layout_begin(struct slot_store *store)
 {
     const struct flash_device *device = store->device;
     struct slot_layout *layout = &store->layout;
-    uint32_t unit = device->sector_size != 0 ? device->sector_size : device->page_size;
-    uint64_t len = device->size / store->slots;
+    uint64_t granules = device->size / GRANULE;
+    uint32_t slot_granules = (granules < UINT32_MAX ? (uint32_t)granules : UINT32_MAX) / store->slots;
 
+    slot_granules = slot_granules < UINT32_MAX / GRANULE ? slot_granules : UINT32_MAX / GRANULE;
     layout->page_size = device->page_size;
-    layout->unit = unit;
-    layout->head_len = (slot_note_off(store, 0, PROGRESS_RECORDS + 1) + unit - 1) / unit * unit;
-    layout->slot_len = (len < UINT32_MAX ? (uint32_t)len : UINT32_MAX) / unit * unit;
+    layout->unit = device->sector_size != 0 ? device->sector_size : device->page_size;
+    layout->note_len = whole_pages(store, NOTE_LEN);
+    layout->head_len = slot_whole_units(store, PLACE_HEADER * layout->note_len + HEADER_ROOM);
+    layout->slot_len = slot_granules * GRANULE / layout->unit * layout->unit;
     store->seed = dory_crc32(LAYOUT, layout, sizeof *layout);
     return layout->slot_len / 2 > layout->head_len;
 }
 
 /* ---- Records ---- */
 
-uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record)
+uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record, const char *name)
 {
-    uint32_t name_len = (uint32_t)strlen(record->name);
+    uint32_t name_len = (uint32_t)strlen(name);
     uint32_t len = FIXED_LEN + name_len;
     uint32_t padded = whole_pages(store, len + CHECK_LEN);
     uint32_t check;
 
     record->name_len = (uint8_t)name_len;
-    check = dory_crc32(store->seed, record, len);
     memset(store->buffer, 0xff, padded);
-    memcpy(store->buffer, record, len);
+    memcpy(store->buffer, record, FIXED_LEN);
+    memcpy(store->buffer + FIXED_LEN, name, name_len);
+    check = dory_crc32(store->seed, store->buffer, len);
     memcpy(store->buffer + len, &check, CHECK_LEN);
     return padded;
 }
 
-/* Reads the record at `off`, `room` bytes at most. */
-static int read_record(struct slot_store *store, uint64_t off, uint32_t room, struct slot_record *record)
+/* Whether `record`, as it came from the device, is a whole one of this layout. */
+static bool is_whole(const struct slot_store *store, const struct slot_record *record)
+{
+    uint32_t len = FIXED_LEN + record->name_len;
+    uint32_t check;
+
+    if (len > SLOT_STORE_RECORD - CHECK_LEN) {
+        return false;
+    }
+    memcpy(&check, (const uint8_t *)record + len, CHECK_LEN);
+    return check == dory_crc32(store->seed, record, len) && record->offset <= record->size &&
+           record->size <= slot_capacity(store);
+}
+
+int slot_record_read(struct slot_store *store, unsigned slot, unsigned place, struct slot_record *record)
 {
     const struct flash_device *device = store->device;
+    uint64_t off = slot_address(store, slot, slot_place_off(store, store->slot[slot].head, place));
     uint32_t patience = store->patience;
-    uint32_t check;
-    uint32_t len;
     int result;
 
     do {
-        result = device->operations->read(device->ctx, off, (uint8_t *)record, room);
+        result = device->operations->read(device->ctx, off, (uint8_t *)record, SLOT_STORE_RECORD);
     } while (result == DORY_MORE && --patience > 0);
     if (result != DORY_OK) {
         store->unreadable = true;
         return result == DORY_MORE ? DORY_BUSY : result;
     }
-    len = FIXED_LEN + record->name_len;
-    if (len > room - CHECK_LEN) {
-        return DORY_NOT_FOUND;
-    }
-    memcpy(&check, (const uint8_t *)record + len, CHECK_LEN);
-    if (check != dory_crc32(store->seed, record, len) || record->offset > record->size ||
-        record->size > slot_capacity(store)) {
+    if (!is_whole(store, record)) {
         return DORY_NOT_FOUND;
     }
     record->name[record->name_len] = '\0';
     return DORY_OK;
-}
-
-int slot_header_read(struct slot_store *store, unsigned slot, unsigned head, struct slot_record *record)
-{
-    return read_record(store, slot_address(store, slot, head * store->layout.head_len), SLOT_STORE_RECORD, record);
-}
-
-int slot_note_read(struct slot_store *store, unsigned slot, unsigned index, struct slot_record *record)
-{
-    uint32_t off = slot_note_off(store, store->slot[slot].head, index);
-
-    return read_record(store, slot_address(store, slot, off), NOTE_LEN, record);
 }

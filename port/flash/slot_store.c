@@ -44,36 +44,20 @@
 /* Reads the newer header of slot `i`. Returns false when there is none. */
 static bool survey_heads(struct slot_store *store, unsigned i, struct slot_record *newer)
 {
+    struct slot *slot = &store->slot[i];
     struct slot_record record;
 
-    newer->sequence = 0;
-    for (unsigned head = 0; head < 2; head++) {
-        if (slot_header_read(store, i, head, &record) == DORY_OK && record.sequence > newer->sequence) {
-            *newer = record;
-            store->slot[i].head = (uint8_t)head;
-        }
+    slot->head = 1;
+    if (slot_record_read(store, i, PLACE_HEADER, newer) != DORY_OK) {
+        newer->sequence = 0;
+    }
+    slot->head = 0;
+    if (slot_record_read(store, i, PLACE_HEADER, &record) == DORY_OK && record.sequence > newer->sequence) {
+        *newer = record;
+    } else {
+        slot->head = 1;
     }
     return newer->sequence > 0;
-}
-
-/* Takes note of a put that broke off in slot `i`, if anything is there of it. */
-static void survey_partial(struct slot_store *store, unsigned i, const struct slot_record *header)
-{
-    uint32_t programmed = header->offset;
-    struct slot_record note;
-
-    for (unsigned k = 1; k <= PROGRESS_RECORDS; k++) {
-        if (slot_note_read(store, i, k, &note) == DORY_OK && note.sequence == header->sequence &&
-            note.offset > programmed) {
-            programmed = note.offset;
-        }
-    }
-    if (programmed > 0) {
-        slot_partial_drop(store);
-        store->partial = (struct slot_partial){
-            .slot = (uint8_t)i, .programmed = programmed, .erased = programmed, .sequence = header->sequence};
-        store->slot[i].state = SLOT_PARTIAL;
-    }
 }
 
 /* Takes note of the file in slot `i`. Another slot may hold a copy of the same name. */
@@ -89,12 +73,34 @@ static void survey_file(struct slot_store *store, unsigned i, const struct slot_
     }
 }
 
+/* Takes note of what slot `i` holds, a file or some of a put that broke off: its notes tell. */
+static void survey_notes(struct slot_store *store, unsigned i, const struct slot_record *header)
+{
+    uint32_t stored = header->offset - header->offset % store->layout.unit;
+    struct slot_record note;
+
+    for (unsigned place = PLACE_COMMIT; place < PLACE_TAIL; place++) {
+        if (slot_record_read(store, i, place, &note) == DORY_OK && note.sequence == header->sequence) {
+            if (place == PLACE_COMMIT) {
+                survey_file(store, i, header);
+                return;
+            }
+            stored = note.offset > stored ? note.offset : stored;
+        }
+    }
+    if (stored > 0 && header->has_crc32 && header->sequence > store->partial.sequence) {
+        slot_partial_drop(store);
+        store->partial = (struct slot_partial){.slot = (uint8_t)i, .stored = stored, .sequence = header->sequence};
+        store->slot[i].state = SLOT_PARTIAL;
+    }
+}
+
 /* Finds out what slot `i` is. */
 static void survey(struct slot_store *store, unsigned i)
 {
     struct slot_record header;
-    struct slot_record note;
 
+    store->slot[i].rank = (uint8_t)i;
     if (!survey_heads(store, i, &header)) {
         return;
     }
@@ -102,13 +108,8 @@ static void survey(struct slot_store *store, unsigned i)
         store->sequence = header.sequence;
         store->last = (uint8_t)i;
     }
-    if (header.kind != RECORD_FILE) {
-        return;
-    }
-    if (slot_note_read(store, i, 0, &note) == DORY_OK && note.sequence == header.sequence) {
-        survey_file(store, i, &header);
-    } else if (header.has_crc32 && header.sequence > store->partial.sequence) {
-        survey_partial(store, i, &header);
+    if (header.name_len > 0) {
+        survey_notes(store, i, &header);
     }
 }
 
@@ -118,7 +119,7 @@ static void survey_end(struct slot_store *store)
     struct slot_record header;
     struct slot_record other;
 
-    if (store->partial.programmed > 0 && slot_file_read(store, store->partial.slot, &header) == DORY_OK &&
+    if (store->partial.stored > 0 && slot_file_read(store, store->partial.slot, &header) == DORY_OK &&
         slot_find(store, header.name, &other) >= 0 && other.sequence > header.sequence) {
         slot_partial_drop(store);
     }
@@ -169,7 +170,7 @@ uint8_t slot_name_tag(const char *name)
 
 int slot_file_read(struct slot_store *store, unsigned slot, struct slot_record *record)
 {
-    int result = slot_header_read(store, slot, store->slot[slot].head, record);
+    int result = slot_record_read(store, slot, PLACE_HEADER, record);
 
     /* It was there when the store began. */
     return result == DORY_NOT_FOUND ? DORY_IO_ERROR : result;
@@ -179,7 +180,7 @@ int slot_find(struct slot_store *store, const char *name, struct slot_record *re
 {
     uint8_t tag = slot_name_tag(name);
 
-    if (store->count > 0 && !slot_is_settled(store)) {
+    if (!slot_is_settled(store)) {
         return DORY_BUSY;
     }
     for (unsigned i = 0; i < store->count; i++) {
@@ -221,7 +222,8 @@ static int open_file(void *ctx, const char *name, struct dory_file *file)
 /* The slot of a file that is open is not taken for another one: the bytes stay the same. */
 static int32_t read_file(void *ctx, struct dory_file *file, uint64_t off, uint8_t *dst, size_t len)
 {
-    return slot_data_read(ctx, (unsigned)file->handle, off, file->size, dst, len);
+    return slot_data_read(ctx, (unsigned)file->handle, slot_data_off(ctx) + (uint32_t)off, (uint32_t)(file->size - off),
+                          dst, len);
 }
 
 static void close_file(void *ctx, struct dory_file *file)
@@ -231,63 +233,52 @@ static void close_file(void *ctx, struct dory_file *file)
     store->slot[file->handle].readers--;
 }
 
-int32_t slot_data_read(struct slot_store *store, unsigned slot, uint64_t off, uint64_t end, uint8_t *dst, size_t len)
+int32_t slot_data_read(struct slot_store *store, unsigned slot, uint32_t off, uint32_t left, uint8_t *dst, size_t len)
 {
     const struct flash_device *device = store->device;
     int result;
 
-    if (off >= end) {
-        return DORY_IO_ERROR;
-    }
     if (slot_store_run(store) == DORY_MORE) {
         return 0;
     }
     len = len < MAX_READ ? len : MAX_READ;
-    len = len < end - off ? len : (size_t)(end - off);
-    result = device->operations->read(device->ctx, slot_address(store, slot, slot_data_off(store) + (uint32_t)off), dst,
-                                      len);
+    len = len < left ? len : left;
+    result = device->operations->read(device->ctx, slot_address(store, slot, off), dst, len);
     return result == DORY_OK ? (int32_t)len : result == DORY_MORE ? 0 : DORY_IO_ERROR;
 }
 
 /* ---- Listing ---- */
 
+/* A listing's handle is the rank of the file to be told next. */
 static int begin_list(void *ctx, const char *prefix, struct dory_listing *listing)
 {
-    struct slot_store *store = ctx;
-    unsigned i = 0;
+    const struct slot_store *store = ctx;
 
     (void)prefix;
-    if (store->count == 0) {
-        return DORY_IO_ERROR;
-    }
-    while (i < SLOT_STORE_LISTINGS && store->listing[i].used) {
-        i++;
-    }
-    if (i == SLOT_STORE_LISTINGS) {
-        return DORY_BUSY;
-    }
-    store->listing[i] = (struct slot_listing){.used = true, .todo = UINT32_MAX};
-    listing->handle = i;
-    return DORY_OK;
+    listing->handle = 0;
+    return store->count > 0 ? DORY_OK : DORY_IO_ERROR;
 }
 
-/* Files that appear meanwhile may be told or not; one that is replaced stays what it was, told or still to be
- * (slot_change.c, publish). */
+/* Files that appear meanwhile may be told or not; one that is replaced keeps its rank (slot_change.c, publish). */
 static int next_file(void *ctx, struct dory_listing *listing, struct dory_entry *entry)
 {
     struct slot_store *store = ctx;
-    uint32_t *todo = &store->listing[listing->handle].todo;
     struct slot_record record;
+    int result;
 
     if (slot_store_run(store) == DORY_MORE) {
         return DORY_MORE;
     }
-    for (unsigned i = 0; i < store->count; i++) {
-        if ((*todo >> i & 1U) != 0 && store->slot[i].state == SLOT_LIVE) {
-            int result = slot_file_read(store, i, &record);
+    for (; listing->handle < store->count; listing->handle++) {
+        unsigned i = 0;
 
+        while (store->slot[i].rank != listing->handle) {
+            i++;
+        }
+        if (store->slot[i].state == SLOT_LIVE) {
+            result = slot_file_read(store, i, &record);
             if (result == DORY_OK) {
-                *todo &= ~(UINT32_C(1) << i);
+                listing->handle++;
                 entry->size = record.size;
                 memcpy(entry->name, record.name, sizeof entry->name);
             }
@@ -299,9 +290,8 @@ static int next_file(void *ctx, struct dory_listing *listing, struct dory_entry 
 
 static void end_list(void *ctx, struct dory_listing *listing)
 {
-    struct slot_store *store = ctx;
-
-    store->listing[listing->handle].used = false;
+    (void)ctx;
+    (void)listing;
 }
 
 /* ---- Room ---- */
@@ -314,6 +304,7 @@ static int tell_room(void *ctx, struct dory_room *room)
     for (unsigned i = 0; i < store->count; i++) {
         free_slots += store->slot[i].state < SLOT_LIVE;
     }
+    free_slots -= store->change.mode == MODE_PUT;
     room->max_file = store->count > 0 ? slot_capacity(store) : 0;
     room->free = free_slots * room->max_file;
     room->writers = 1;

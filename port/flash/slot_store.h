@@ -16,10 +16,11 @@
  *  - A file is smaller than 4 GiB, even in a larger slot.
  *
  * Beyond what core/store.h asks for
- *  - What a dropped connection leaves behind is kept up to the last whole page.
- *    After a restart it is kept up to the last record of progress. There is one
- *    every 16 KiB; where sectors are erased, at least every 13th part of what
- *    was to come, in whole sectors.
+ *  - What a dropped connection leaves behind is kept to the last byte, and
+ *    survives a restart once slot_store_run() no longer says DORY_MORE. What a
+ *    cut of the power interrupts is kept up to the last record of progress.
+ *    There is one every 16 KiB; where sectors are erased, at least every 12th
+ *    part of what was to come, in whole sectors.
  *  - open(), put() and remove() read a few records from the device. While that
  *    is programming or erasing they ask it SLOT_STORE_PATIENCE times, then they
  *    say DORY_BUSY.
@@ -36,20 +37,12 @@
 #include "../../core/store.h"
 #include "flash_device.h"
 
-/* Most slots that a store can have; each takes 4 bytes of RAM. */
+/* Most slots that a store can have; each takes 5 bytes of RAM. */
 #ifndef SLOT_STORE_MAX_SLOTS
 #define SLOT_STORE_MAX_SLOTS 32
 #endif
 #if SLOT_STORE_MAX_SLOTS < 2 || SLOT_STORE_MAX_SLOTS > 32
 #error "SLOT_STORE_MAX_SLOTS: 2 to 32"
-#endif
-
-/* Listings that can be under way at once; each takes 8 bytes of RAM. */
-#ifndef SLOT_STORE_LISTINGS
-#define SLOT_STORE_LISTINGS 4
-#endif
-#if SLOT_STORE_LISTINGS < 1 || SLOT_STORE_LISTINGS > 255
-#error "SLOT_STORE_LISTINGS: 1 to 255"
 #endif
 
 /* How often a device that is busy is asked, by a call that has no way to say "later". A page's programming should pass
@@ -71,6 +64,7 @@
 struct slot_layout {
     uint32_t page_size;
     uint32_t unit;     /* bytes of a sector, or of a page where nothing is erased */
+    uint32_t note_len; /* bytes of each place in a head, whole pages */
     uint32_t head_len; /* bytes of each head, whole units */
     uint32_t slot_len; /* bytes of each slot, whole units */
 };
@@ -81,13 +75,13 @@ struct slot {
     uint8_t head;    /* 0 or 1: which of its two heads is the newer one */
     uint8_t tag;     /* of the file's name: tells most others apart */
     uint8_t readers; /* how often the file is open */
+    uint8_t rank;    /* where listings tell the file; no two slots have the same */
 };
 
 /* What a put that broke off has left behind. */
 struct slot_partial {
     uint8_t slot;
-    uint32_t programmed; /* bytes, whole pages; 0: there is no partial */
-    uint32_t erased;     /* bytes, whole sectors: up to here pages can be programmed */
+    uint32_t stored; /* bytes; 0: there is no partial */
     uint32_t sequence;
 };
 
@@ -97,27 +91,23 @@ struct slot_change {
     uint8_t ending; /* enum slot_ending */
     uint8_t step;   /* enum slot_step: what the device is asked to do */
     uint8_t slot;   /* that is being written, or emptied */
-    uint8_t old;    /* that holds the file to be replaced or removed, or NO_SLOT */
-    uint8_t before; /* the slot's state before */
+    uint8_t old;    /* that holds the file to be replaced or removed; of a new file: `slot` */
     bool headed;    /* the slot's new head is there */
     bool committing;
     bool failed;
-    bool drops_partial;   /* the partial has this name */
-    uint32_t victims;     /* of a removal: the slots with older copies, a bit each */
-    uint32_t off;         /* in the slot: what the device is asked to do */
-    uint32_t len;         /* to be programmed; 0: a sector is to be erased */
-    uint32_t head_erased; /* bytes of the new head */
-    uint32_t programmed;  /* bytes of the file, whole pages */
-    uint32_t erased;      /* up to here pages can be programmed */
-    uint32_t buffered;    /* bytes of the file in the buffer */
-    uint32_t interval;    /* bytes between two records of progress */
-    uint32_t due;         /* where the next one comes; UINT32_MAX: none */
-    uint32_t records;     /* of progress, written so far */
-};
-
-struct slot_listing {
-    bool used;
-    uint32_t todo; /* slots still to be told, a bit each */
+    bool drops_partial;  /* the partial has this name */
+    uint8_t notes;       /* of progress, written so far */
+    uint32_t off;        /* in the slot: what the device is asked to do */
+    uint32_t len;        /* with how many bytes */
+    uint32_t resumed;    /* bytes of the partial that the put goes on with */
+    uint32_t tail;       /* of these, bytes that are still to be read into the buffer */
+    uint32_t programmed; /* bytes of the file */
+    uint32_t erased;     /* of the new head, then of the file: up to here pages can be programmed */
+    uint32_t buffered;   /* bytes of the file in the buffer */
+    uint32_t interval;   /* bytes between two records of progress */
+    uint32_t due;        /* where the next one comes */
+    struct dory_writer writer;
+    char name[DORY_MAX_NAME + 1];
 };
 
 struct slot_store {
@@ -136,10 +126,7 @@ struct slot_store {
     uint32_t seed;     /* of the records' CRC-32: made of the layout */
     uint32_t sequence; /* the largest one in use; it never goes back */
     struct slot_partial partial;
-    struct dory_writer writer; /* of the change */
-    char name[DORY_MAX_NAME + 1];
     struct slot slot[SLOT_STORE_MAX_SLOTS];
-    struct slot_listing listing[SLOT_STORE_LISTINGS];
 };
 
 /* The functions; their context is a struct slot_store. */

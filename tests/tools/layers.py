@@ -19,10 +19,12 @@ LAYERS = {
     "port": (["core", "port"], PORTABLE),
     "port/flash": (["core", "port", "port/flash"], PORTABLE),
     "port/*": (["core", "port", "port/*"], None),
+    "port/example/arch": ([], PORTABLE),
     "apps/*": (["core", "port", "port/*", "apps", "apps/*"], None),
     "boards/*": (["core", "port", "port/*", "boards", "boards/*"], None),
     "boards/common/arch": ([], PORTABLE),
     "tests/*": (["core", "port", "port/*", "apps/*", "tests/*"], None),
+    "tests/embed/lwip": (["core", "port", "port/*", "boards", "boards/*"], None),
 }
 
 ALLOCATION = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|free|aligned_alloc|strdup|alloca)\s*\(")
@@ -130,7 +132,7 @@ def check_names_of_core(name, code):
 def check_code(name, text):
     code = without_comments(text)
     folder = os.path.dirname(name)
-    if folder == "core" or folder == "port" or folder.startswith(("port/lwip", "port/flash", "boards/")):
+    if folder == "core" or folder == "port" or folder.startswith(("port/lwip", "port/flash", "port/example", "boards/")):
         for match in ALLOCATION.finditer(code):
             offence(f"{name}:{line_of(code, match.start())}", f"{match.group(1)}: nothing here allocates")
     if folder == "core":
