@@ -25,7 +25,7 @@ FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BOARDS := mps2-an385 lm3s6965evb
 budget.lm3s6965evb := 32768 20480# bytes of flash, bytes of RAM
 EMBED := $(patsubst tests/embed/%.c,%,$(wildcard tests/embed/*.c))
-BOARD_C := $(wildcard port/lwip/*.c boards/*/*.c)
+BOARD_C := $(wildcard port/lwip/*.c port/example/*.c boards/*/*.c tests/embed/lwip/*.c)
 C     := $(LIB) $(BOARD_C) $(wildcard apps/*/*.c tests/*/*.c)
 H     := $(wildcard core/*.h port/*.h port/*/*.h apps/*/*.h boards/*/*.h tests/*/*.h)
 
@@ -113,8 +113,8 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libdory.a
 
 -include $(foreach v,$(VARIANTS),$(C:%.c=build/$v/obj/%.d))
 
-MAKEFILES_HERE := Makefile boards/boards.mk
-include boards/hosted/hosted.mk boards/boards.mk
+MAKEFILES_HERE := Makefile boards/boards.mk port/lib.mk
+include boards/hosted/hosted.mk boards/boards.mk port/lib.mk
 
 # ---- Using ------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ $(TESTED:%=unit-%) unit-small:
 	@tests/tools/run_unit.sh $^
 
 system-clang system-poll: PYTEST_ARGS += -m 'not slow'
-$(TESTED:%=system-%): system-%: % | deps-check
+$(TESTED:%=system-%): system-%: % build/lib/product/product.elf | deps-check
 	@tests/tools/run_system.sh build/$* $(PYTEST_ARGS)
 
 ## Run the system tests against the boards: the hosted one, and in QEMU the others

@@ -3,6 +3,12 @@
 #ifndef BOARD_CONFIG_H
 #define BOARD_CONFIG_H
 
+#include <limits.h>
+#include <sys/types.h>
+#ifndef SSIZE_MAX
+#define SSIZE_MAX LONG_MAX /* ssize_t is there: lwIP must not define it once more */
+#endif
+
 #define BOARD_NAME "dory-hosted"
 
 /* Connections with a session, those that are told `busy` or say good-bye, and handshakes under way. */

@@ -33,9 +33,16 @@
  * two are for the frame in hand, and for ARP. What lwIP holds out of order is given up when the pool runs dry. */
 #define NET_LWIP_POOL(sessions) ((sessions) * (NET_LWIP_PBUFS + 1) + 2)
 
-#if !NO_SYS || MEM_LIBC_MALLOC || MEMP_MEM_MALLOC || !LWIP_TCP || !LWIP_CALLBACK_API
-#error \
-    "lwipopts.h: dory wants NO_SYS 1, static pools (MEM_LIBC_MALLOC 0, MEMP_MEM_MALLOC 0), LWIP_TCP 1, LWIP_CALLBACK_API 1"
+/* 1: lwIP has a thread of its own and its memory is the system's, as with ESP-IDF, and everything here, the store too, is called
+ * from that thread alone. */
+#ifndef NET_LWIP_OWN_THREAD
+#define NET_LWIP_OWN_THREAD 0
+#endif
+#if !NET_LWIP_OWN_THREAD && (!NO_SYS || MEM_LIBC_MALLOC || MEMP_MEM_MALLOC)
+#error "lwipopts.h: NO_SYS 1, MEM_LIBC_MALLOC 0, MEMP_MEM_MALLOC 0; or see NET_LWIP_OWN_THREAD"
+#endif
+#if !LWIP_TCP || !LWIP_CALLBACK_API || !TCP_LISTEN_BACKLOG
+#error "lwipopts.h: LWIP_TCP 1, LWIP_CALLBACK_API 1, TCP_LISTEN_BACKLOG 1"
 #endif
 
 /* A connection's place. Opaque by rule. */

@@ -3,12 +3,7 @@
 #ifndef ARCH_CC_H
 #define ARCH_CC_H
 
-#include <limits.h>
 #include <stdint.h>
-
-#if !defined SSIZE_MAX && defined __linux__
-#define SSIZE_MAX LONG_MAX /* or lwIP would define ssize_t once more */
-#endif
 
 #define LWIP_NO_CTYPE_H 1
 #define LWIP_NO_UNISTD_H 1
