@@ -22,12 +22,6 @@
 /* Least bytes between two records of progress. */
 #define MIN_INTERVAL 16384U
 
-/* Bytes that one write() takes at most. */
-#define MAX_WRITE 4096U
-
-/* `erased`, where nothing is. */
-#define NEVER_ERASED UINT32_MAX
-
 _Static_assert(sizeof(void *) > 4 || DORY_MAX_NAME > 64 || sizeof(struct slot_store) <= 512, "a device's RAM is small");
 
 void slot_partial_drop(struct slot_store *store)
@@ -55,7 +49,7 @@ static void leave_slot(struct slot_store *store)
         slot_partial_drop(store);
         store->slot[change->slot].state = SLOT_PARTIAL;
         store->partial.slot = change->slot;
-        store->partial.stored = change->programmed;
+        store->partial.stored = store->record.offset;
     }
 }
 
@@ -71,14 +65,12 @@ static void release(struct slot_store *store)
 static void publish(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    struct slot *slot = &store->slot[change->slot];
-    struct slot *old = &store->slot[change->old];
-    uint8_t rank = old->rank;
+    uint8_t rank = store->rank[change->old];
 
-    old->rank = slot->rank;
-    slot->rank = rank;
-    old->state = SLOT_STALE;
-    slot->state = SLOT_LIVE;
+    store->rank[change->old] = store->rank[change->slot];
+    store->rank[change->slot] = rank;
+    store->slot[change->old].state = SLOT_STALE;
+    store->slot[change->slot].state = SLOT_LIVE;
     if (change->drops_partial) {
         slot_partial_drop(store);
     }
@@ -94,7 +86,7 @@ static void enter_slot(struct slot_store *store, unsigned slot)
 
     change->slot = (uint8_t)slot;
     change->headed = false;
-    change->erased = store->device->sector_size != 0 ? 0 : NEVER_ERASED;
+    change->erased = store->unerased;
 }
 
 /* A removal empties stale slots first: those of that name, and the few others of the same tag, of which nobody needs to
@@ -120,7 +112,7 @@ static void on_header(struct slot_store *store)
     slot->state = SLOT_FREE;
     change->headed = true;
     if (change->mode == MODE_PUT) {
-        slot->tag = slot_name_tag(change->name);
+        slot->tag = slot_name_tag(store->record.name);
         if (change->slot == store->partial.slot) {
             store->partial.stored = 0;
         }
@@ -149,7 +141,7 @@ static int wait_for_step(struct slot_store *store)
     } else if (step == STEP_READ) {
         result = device->operations->read(device->ctx, off, store->buffer, change->len);
     } else {
-        result = device->operations->program(device->ctx, off, store->buffer, change->len);
+        result = device->operations->program(device->ctx, off, change->data, change->len);
     }
     if (result == DORY_MORE) {
         return result;
@@ -165,31 +157,12 @@ static int wait_for_step(struct slot_store *store)
     return result;
 }
 
-static void begin_step(struct slot_change *change, enum slot_step step, uint32_t off, uint32_t len)
-{
-    change->step = (uint8_t)step;
-    change->off = off;
-    change->len = len;
-}
-
-/* Erases the next sector of the head or of the file. */
+/* Erases the next sector of the head or of the file, which begins at `base`. */
 static void begin_erase(struct slot_store *store, uint32_t base)
 {
-    begin_step(&store->change, STEP_ERASE, base + store->change.erased, 0);
+    store->change.step = STEP_ERASE;
+    store->change.off = base + store->change.erased;
     store->change.erased += store->layout.unit;
-}
-
-static void begin_record(struct slot_store *store, enum slot_step step, uint32_t off)
-{
-    struct slot_change *change = &store->change;
-    struct slot_record record = {.has_crc32 = change->writer.has_crc32,
-                                 .sequence = store->sequence,
-                                 .size = (uint32_t)change->writer.size,
-                                 .crc32 = change->writer.crc32,
-                                 .offset = change->programmed};
-    const char *name = step == STEP_HEADER && change->mode == MODE_PUT ? change->name : "";
-
-    begin_step(change, step, off, slot_record_put(store, &record, name));
 }
 
 /* Works out where records of progress come: after whole units. Where a record can't be written over there is room for so
@@ -197,11 +170,11 @@ static void begin_record(struct slot_store *store, enum slot_step step, uint32_t
 static void plan_progress(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    uint32_t begin = slot_whole_units(store, change->programmed);
+    uint32_t begin = slot_whole_units(store, store->record.offset);
     uint32_t interval = MIN_INTERVAL;
 
     if (change->erased != NEVER_ERASED) {
-        uint32_t share = ((uint32_t)change->writer.size - change->programmed) / PROGRESS_RECORDS + 1;
+        uint32_t share = (store->record.size - store->record.offset) / PROGRESS_RECORDS + 1;
 
         change->erased = begin;
         interval = share > interval ? share : interval;
@@ -214,15 +187,16 @@ static void plan_progress(struct slot_store *store)
 static void begin_head(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    unsigned head = store->slot[change->slot].head ^ 1U;
 
     if (change->erased < store->layout.head_len) {
-        begin_erase(store, slot_place_off(store, head, 0));
+        begin_erase(store, slot_place_off(store, change->slot, OTHER_HEAD, 0));
         return;
     }
-    store->sequence++;
     plan_progress(store);
-    begin_record(store, STEP_HEADER, slot_place_off(store, head, PLACE_HEADER));
+    store->record.sequence = ++store->sequence;
+    change->step = STEP_HEADER;
+    change->off = slot_place_off(store, change->slot, OTHER_HEAD, PLACE_HEADER);
+    change->len = slot_record_put(store, &store->record, change->mode == MODE_PUT ? strlen(store->record.name) : 0);
 }
 
 /* What is in the buffer goes to the device, padded to a page: to its place in the file, or, when the put is over before
@@ -230,35 +204,37 @@ static void begin_head(struct slot_store *store)
 static void begin_page(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    uint32_t page_size = store->layout.page_size;
-    uint32_t off = slot_data_off(store) + change->programmed;
+    uint32_t left = store->layout.page_size - change->buffered;
 
-    if (change->ending == ENDING_KEEP && change->buffered < page_size) {
-        off = slot_place_off(store, store->slot[change->slot].head, PLACE_TAIL);
-    } else if (change->programmed == change->erased) {
+    change->off = slot_data_off(store) + store->record.offset;
+    if (change->ending == ENDING_KEEP && left > 0) {
+        change->off = slot_place_off(store, change->slot, NEWER_HEAD, PLACE_TAIL);
+    } else if (store->record.offset == change->erased) {
         begin_erase(store, slot_data_off(store));
         return;
     }
-    memset(store->buffer + change->buffered, 0xff, page_size - change->buffered);
-    begin_step(change, STEP_PROGRAM, off, page_size);
-    change->programmed += change->buffered;
+    memset(store->buffer + change->buffered, 0xff, left);
+    change->step = STEP_PROGRAM;
+    store->record.offset += change->buffered;
     change->buffered = 0;
 }
 
 static void begin_note(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    unsigned place = PLACE_COMMIT;
+    unsigned place = PLACE_PROGRESS + change->notes++ % PROGRESS_RECORDS;
 
-    if (!change->committing) {
-        place = PLACE_PROGRESS + change->notes++ % PROGRESS_RECORDS;
-        change->due += change->interval;
+    change->step = STEP_PROGRAM;
+    change->due += change->interval;
+    if (change->committing) {
+        change->step = STEP_COMMIT;
+        place = PLACE_COMMIT;
     }
-    begin_record(store, change->committing ? STEP_COMMIT : STEP_PROGRAM,
-                 slot_place_off(store, store->slot[change->slot].head, place));
     if (change->ending == ENDING_KEEP) {
         change->ending = ENDING_KEPT;
     }
+    change->off = slot_place_off(store, change->slot, NEWER_HEAD, place);
+    change->len = slot_record_put(store, &store->record, 0);
 }
 
 /* The old head has the last bytes of the partial. */
@@ -266,7 +242,8 @@ static void begin_tail(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
 
-    begin_step(change, STEP_READ, slot_place_off(store, store->slot[change->slot].head ^ 1U, PLACE_TAIL), change->tail);
+    change->step = STEP_READ;
+    change->off = slot_place_off(store, change->slot, OTHER_HEAD, PLACE_TAIL);
     change->buffered = change->tail;
     change->tail = 0;
 }
@@ -277,19 +254,19 @@ static bool begin_next(struct slot_store *store)
     struct slot_change *change = &store->change;
     bool closing = change->committing || change->ending == ENDING_KEEP;
 
-    if (change->mode == MODE_NONE || change->failed || change->ending >= ENDING_KEPT) {
+    if (change->mode == MODE_NONE || change->failed || change->ending >= ENDING_KEPT ||
+        (change->ending == ENDING_KEEP && !change->headed)) {
         return false;
     }
+    change->data = store->buffer;
+    change->len = store->layout.page_size;
     if (!change->headed) {
-        if (change->ending == ENDING_KEEP) {
-            return false;
-        }
         begin_head(store);
     } else if (change->tail > 0) {
         begin_tail(store);
     } else if (change->buffered == store->layout.page_size || (closing && change->buffered > 0)) {
         begin_page(store);
-    } else if (closing || change->programmed == change->due) {
+    } else if (closing || store->record.offset == change->due) {
         begin_note(store);
     } else {
         return false;
@@ -353,7 +330,7 @@ static int pick_slot(const struct slot_store *store)
 }
 
 /* Takes the one writer there is. Returns the slot of the file, or DORY_NOT_FOUND when there is none; DORY_BUSY; or why
- * `name` can't be changed. */
+ * `name` can't be changed. Of the record only the name is set: a removal writes headers of which nothing else counts. */
 static int begin_change(struct slot_store *store, const char *name)
 {
     struct slot_change *change = &store->change;
@@ -366,7 +343,8 @@ static int begin_change(struct slot_store *store, const char *name)
     found = slot_find(store, name, &record); /* with it, a change that nobody asks for any more has ended */
     if (found >= 0 || found == DORY_NOT_FOUND) {
         memset(change, 0, sizeof *change);
-        memcpy(change->name, name, strlen(name) + 1);
+        memset(&store->writer, 0, sizeof store->writer);
+        memcpy(store->record.name, name, strlen(name) + 1);
     }
     return found;
 }
@@ -430,13 +408,16 @@ int slot_change_put(void *ctx, const struct dory_put *put, struct dory_writer **
     change->mode = MODE_PUT;
     change->old = found >= 0 ? (uint8_t)found : change->slot;
     change->tail = change->resumed & (store->layout.page_size - 1);
-    change->programmed = change->resumed - change->tail;
-    change->writer.size = put->size;
-    change->writer.stored = change->resumed;
-    change->writer.crc32 = put->crc32;
-    change->writer.has_crc32 = put->has_crc32;
+    store->record.offset = change->resumed - change->tail;
+    store->record.has_crc32 = put->has_crc32;
+    store->record.size = (uint32_t)put->size;
+    store->record.crc32 = put->crc32;
+    store->writer.size = put->size;
+    store->writer.stored = change->resumed;
+    store->writer.crc32 = put->crc32;
+    store->writer.has_crc32 = put->has_crc32;
     store->last = change->slot;
-    *writer = &change->writer;
+    *writer = &store->writer;
     return DORY_OK;
 }
 
@@ -451,7 +432,7 @@ int slot_change_remove(void *ctx, const char *name, struct dory_writer **writer)
     store->change.mode = MODE_REMOVE;
     store->change.old = (uint8_t)found;
     empty_next(store);
-    *writer = &store->change.writer;
+    *writer = &store->writer;
     return DORY_OK;
 }
 
@@ -462,8 +443,8 @@ int slot_change_remove(void *ctx, const char *name, struct dory_writer **writer)
 static uint32_t straight_len(const struct slot_store *store, uint32_t len)
 {
     const struct slot_change *change = &store->change;
-    uint32_t room = change->due - change->programmed;
-    uint32_t erased = change->erased - change->programmed;
+    uint32_t room = change->due - store->record.offset;
+    uint32_t erased = change->erased - store->record.offset;
 
     if (!store->device->immediate || change->buffered > 0) {
         return 0;
@@ -473,20 +454,19 @@ static uint32_t straight_len(const struct slot_store *store, uint32_t len)
     return len & ~(store->layout.page_size - 1);
 }
 
-/* Takes some of the data, which are to be programmed or in the buffer then. Returns how much. */
+/* Takes some of the data, which are in the buffer then or programmed next. Returns how much. */
 static uint32_t take(struct slot_store *store, const uint8_t *data, uint32_t len)
 {
-    const struct flash_device *device = store->device;
     struct slot_change *change = &store->change;
     uint32_t straight = straight_len(store, len);
     uint32_t room = store->layout.page_size - change->buffered;
 
     if (straight > 0) {
-        uint32_t off = slot_data_off(store) + change->programmed;
-
-        change->failed =
-            device->operations->program(device->ctx, slot_address(store, change->slot, off), data, straight) != DORY_OK;
-        change->programmed += straight;
+        change->step = STEP_PROGRAM;
+        change->off = slot_data_off(store) + store->record.offset;
+        change->len = straight;
+        change->data = data;
+        store->record.offset += straight;
         return straight;
     }
     len = len < room ? len : room;
@@ -503,7 +483,6 @@ int32_t slot_change_write(void *ctx, struct dory_writer *writer, const uint8_t *
     int result = advance(store);
 
     len = len < left ? len : left;
-    len = len < MAX_WRITE ? len : MAX_WRITE;
     while (result == DORY_OK && taken < len) {
         taken += take(store, data + taken, (uint32_t)len - taken);
         result = advance(store);
@@ -523,7 +502,7 @@ int32_t slot_change_reread(void *ctx, struct dory_writer *writer, uint64_t off, 
 
     (void)writer;
     if (off >= pages) {
-        begin = slot_place_off(store, store->slot[change->slot].head ^ change->headed, PLACE_TAIL) - pages;
+        begin = slot_place_off(store, change->slot, change->headed ? OTHER_HEAD : NEWER_HEAD, PLACE_TAIL) - pages;
         end = change->resumed;
     }
     return slot_data_read(store, change->slot, begin + (uint32_t)off, end - (uint32_t)off, dst, len);
@@ -561,9 +540,9 @@ struct dory_writer *slot_change_holder(void *ctx, const char *name)
 {
     struct slot_store *store = ctx;
     struct slot_change *change = &store->change;
-    bool held = change->mode != MODE_NONE && change->ending == ENDING_NOT && strcmp(change->name, name) == 0;
+    bool held = change->mode != MODE_NONE && change->ending == ENDING_NOT && strcmp(store->record.name, name) == 0;
 
-    return held ? &change->writer : NULL;
+    return held ? &store->writer : NULL;
 }
 
 uint64_t slot_change_partial(void *ctx, const char *name)

@@ -11,6 +11,9 @@
 /* Records of progress that a head has room for. */
 #define PROGRESS_RECORDS 12U
 
+/* `erased` of a slot where nothing needs to be. */
+#define NEVER_ERASED UINT32_MAX
+
 /* Those before SLOT_LIVE count as free. */
 enum slot_kind {
     SLOT_FREE,    /* holds nothing that could be taken for a file */
@@ -31,16 +34,7 @@ enum slot_step { STEP_NONE, STEP_ERASE, STEP_READ, STEP_PROGRAM, STEP_HEADER, ST
 /* What a head has room for, in this order. All but the header take note_len bytes. */
 enum slot_place { PLACE_COMMIT, PLACE_PROGRESS, PLACE_TAIL = PLACE_PROGRESS + PROGRESS_RECORDS, PLACE_HEADER };
 
-struct slot_record {
-    uint8_t name_len; /* of a header: 0 says that the slot is empty */
-    uint8_t has_crc32;
-    uint8_t zero[2];
-    uint32_t sequence;
-    uint32_t size; /* bytes of the file */
-    uint32_t crc32;
-    uint32_t offset;               /* bytes of it that are there */
-    char name[DORY_MAX_NAME + 4U]; /* ends with NUL; on the device the record's CRC-32 is in that place */
-};
+enum slot_head { NEWER_HEAD, OTHER_HEAD };
 
 /* Works out the layout and the seed. Returns whether the device has room for the slots. */
 bool slot_layout_begin(struct slot_store *store);
@@ -48,11 +42,8 @@ bool slot_layout_begin(struct slot_store *store);
 /* Rounds up to whole units of the layout. */
 uint32_t slot_whole_units(const struct slot_store *store, uint32_t len);
 
-/* Where a head of a slot, 0 or 1, has a place. */
-static inline uint32_t slot_place_off(const struct slot_store *store, unsigned head, unsigned place)
-{
-    return head * store->layout.head_len + place * store->layout.note_len;
-}
+/* Where a head of a slot has a place. */
+uint32_t slot_place_off(const struct slot_store *store, unsigned slot, enum slot_head head, unsigned place);
 
 /* Where the bytes of the file begin. */
 static inline uint32_t slot_data_off(const struct slot_store *store)
@@ -71,10 +62,10 @@ static inline uint64_t slot_address(const struct slot_store *store, unsigned slo
     return (uint64_t)slot * store->layout.slot_len + off;
 }
 
-/* Puts `record` with `name` into the store's buffer. Returns its length there, in whole pages. */
-uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record, const char *name);
+/* Puts `record` with so much of its name into the store's buffer. Returns its length there, in whole pages. */
+uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record, size_t name_len);
 
-/* Reads the record at a place of the newer head of a slot. The device must be settled. DORY_OK, DORY_NOT_FOUND (no record,
+/* Reads the record at a place of the newer head of a slot. DORY_OK, DORY_NOT_FOUND (no record,
  * or none that is whole), DORY_BUSY, DORY_IO_ERROR. */
 int slot_record_read(struct slot_store *store, unsigned slot, unsigned place, struct slot_record *record);
 

@@ -47,6 +47,11 @@ uint32_t slot_whole_units(const struct slot_store *store, uint32_t len)
     return (len + unit - 1) / unit * unit;
 }
 
+uint32_t slot_place_off(const struct slot_store *store, unsigned slot, enum slot_head head, unsigned place)
+{
+    return (store->slot[slot].head ^ (unsigned)head) * store->layout.head_len + place * store->layout.note_len;
+}
+
 bool slot_layout_begin(struct slot_store *store)
 {
     const struct flash_device *device = store->device;
@@ -56,7 +61,11 @@ bool slot_layout_begin(struct slot_store *store)
 
     slot_granules = slot_granules < UINT32_MAX / GRANULE ? slot_granules : UINT32_MAX / GRANULE;
     layout->page_size = device->page_size;
-    layout->unit = device->sector_size != 0 ? device->sector_size : device->page_size;
+    layout->unit = device->sector_size;
+    if (device->sector_size == 0) {
+        layout->unit = device->page_size;
+        store->unerased = NEVER_ERASED;
+    }
     layout->note_len = whole_pages(store, NOTE_LEN);
     layout->head_len = slot_whole_units(store, PLACE_HEADER * layout->note_len + HEADER_ROOM);
     layout->slot_len = slot_granules * GRANULE / layout->unit * layout->unit;
@@ -66,51 +75,42 @@ bool slot_layout_begin(struct slot_store *store)
 
 /* ---- Records ---- */
 
-uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record, const char *name)
+uint32_t slot_record_put(const struct slot_store *store, struct slot_record *record, size_t name_len)
 {
-    uint32_t name_len = (uint32_t)strlen(name);
-    uint32_t len = FIXED_LEN + name_len;
+    uint32_t len = FIXED_LEN + (uint32_t)name_len;
     uint32_t padded = whole_pages(store, len + CHECK_LEN);
     uint32_t check;
 
     record->name_len = (uint8_t)name_len;
+    check = dory_crc32(store->seed, record, len);
     memset(store->buffer, 0xff, padded);
-    memcpy(store->buffer, record, FIXED_LEN);
-    memcpy(store->buffer + FIXED_LEN, name, name_len);
-    check = dory_crc32(store->seed, store->buffer, len);
+    memcpy(store->buffer, record, len);
     memcpy(store->buffer + len, &check, CHECK_LEN);
     return padded;
 }
 
-/* Whether `record`, as it came from the device, is a whole one of this layout. */
-static bool is_whole(const struct slot_store *store, const struct slot_record *record)
-{
-    uint32_t len = FIXED_LEN + record->name_len;
-    uint32_t check;
-
-    if (len > SLOT_STORE_RECORD - CHECK_LEN) {
-        return false;
-    }
-    memcpy(&check, (const uint8_t *)record + len, CHECK_LEN);
-    return check == dory_crc32(store->seed, record, len) && record->offset <= record->size &&
-           record->size <= slot_capacity(store);
-}
-
 int slot_record_read(struct slot_store *store, unsigned slot, unsigned place, struct slot_record *record)
 {
-    const struct flash_device *device = store->device;
-    uint64_t off = slot_address(store, slot, slot_place_off(store, store->slot[slot].head, place));
+    uint32_t off = slot_place_off(store, slot, NEWER_HEAD, place);
     uint32_t patience = store->patience;
-    int result;
+    uint32_t check;
+    uint32_t len;
+    int32_t got;
 
     do {
-        result = device->operations->read(device->ctx, off, (uint8_t *)record, SLOT_STORE_RECORD);
-    } while (result == DORY_MORE && --patience > 0);
-    if (result != DORY_OK) {
+        got = slot_data_read(store, slot, off, SLOT_STORE_RECORD, (uint8_t *)record, SLOT_STORE_RECORD);
+    } while (got == 0 && --patience > 0);
+    if (got <= 0) {
         store->unreadable = true;
-        return result == DORY_MORE ? DORY_BUSY : result;
+        return got == 0 ? DORY_BUSY : DORY_IO_ERROR;
     }
-    if (!is_whole(store, record)) {
+    len = FIXED_LEN + record->name_len;
+    if (len > SLOT_STORE_RECORD - CHECK_LEN) {
+        return DORY_NOT_FOUND;
+    }
+    memcpy(&check, (const uint8_t *)record + len, CHECK_LEN);
+    if (check != dory_crc32(store->seed, record, len) || record->offset > record->size ||
+        record->size > slot_capacity(store)) {
         return DORY_NOT_FOUND;
     }
     record->name[record->name_len] = '\0';

@@ -6,8 +6,8 @@
  * Implementation notes
  *
  * A slot begins with two heads, then come the bytes of its file. A head is a header and, in pages of their own, room
- * for notes: one commit record and some records of progress. Every use of a slot, and every removal, takes the head that
- * is not the newer one: it is erased, then its header is programmed, with the next sequence number. So
+ * for notes, one commit record and some records of progress, and for a tail. Every use of a slot, and every removal, takes
+ * the head that is not the newer one: it is erased, then its header is programmed, with the next sequence number. So
  *
  *  - the newer of the two headers that are whole tells what the slot is: a file (when the commit record with the same
  *    sequence number is there), a put under way, or empty;
@@ -22,9 +22,14 @@
  * Where nothing is erased pages are written anew, and a torn one is a mixture of the new and whatever was there. Only the
  * older head and the bytes of a free slot are ever written over; a note of an older use has another sequence number.
  *
- * How much of a put is there is told by its records of progress, never by what looks erased. They stand at whole sectors
- * only, and what lies behind the last one is erased again when the put is resumed after a restart: nobody knows what was
- * programmed there. A resumed put gets a new header that tells the offset, and so all the room for notes anew.
+ * How much of a put is there is told by its records of progress, never by what looks erased. While it lasts, they stand at
+ * whole sectors only. What is behind the last one is erased again when the put is resumed after a cut: nobody knows what
+ * was programmed there. When a put breaks off but the power stays, the bytes that fill no page go to the head's tail, for
+ * their own page can't be programmed twice; then a record tells how much there is, to the byte. It is the last thing that is
+ * done under that header, so that the rest of its sector is known to be erased.
+ *
+ * A resumed put gets a new header, and so all the room for notes anew. The header tells how many whole pages there are,
+ * of which a cut leaves whole sectors. The tail is read from the old head, which nothing touches until the next use.
  *
  * `struct slot` saves reading every header for every name: the tag is a hash of the name's first component, which names
  * that are equal share, and so does a file `a` with a file `a/b`.
@@ -33,32 +38,9 @@
 
 #include <string.h>
 
-#include "../../core/crc32.h"
 #include "slot_private.h"
 
-/* Bytes that one call reads at most. */
-#define MAX_READ 4096U
-
 /* ---- The start ---- */
-
-/* Reads the newer header of slot `i`. Returns false when there is none. */
-static bool survey_heads(struct slot_store *store, unsigned i, struct slot_record *newer)
-{
-    struct slot *slot = &store->slot[i];
-    struct slot_record record;
-
-    slot->head = 1;
-    if (slot_record_read(store, i, PLACE_HEADER, newer) != DORY_OK) {
-        newer->sequence = 0;
-    }
-    slot->head = 0;
-    if (slot_record_read(store, i, PLACE_HEADER, &record) == DORY_OK && record.sequence > newer->sequence) {
-        *newer = record;
-    } else {
-        slot->head = 1;
-    }
-    return newer->sequence > 0;
-}
 
 /* Takes note of the file in slot `i`. Another slot may hold a copy of the same name. */
 static void survey_file(struct slot_store *store, unsigned i, const struct slot_record *header)
@@ -69,7 +51,9 @@ static void survey_file(struct slot_store *store, unsigned i, const struct slot_
     store->slot[i].state = SLOT_LIVE;
     store->slot[i].tag = slot_name_tag(header->name);
     if (found >= 0) {
-        store->slot[header->sequence > other.sequence ? (unsigned)found : i].state = SLOT_STALE;
+        unsigned older = header->sequence > other.sequence ? (unsigned)found : i;
+
+        store->slot[older].state = SLOT_STALE;
     }
 }
 
@@ -95,32 +79,46 @@ static void survey_notes(struct slot_store *store, unsigned i, const struct slot
     }
 }
 
+/* Reads one of the headers of slot `i`; the sequence is 0 when there is none. */
+static void survey_head(struct slot_store *store, unsigned i, unsigned head, struct slot_record *header)
+{
+    store->slot[i].head = (uint8_t)head;
+    if (slot_record_read(store, i, PLACE_HEADER, header) != DORY_OK) {
+        header->sequence = 0;
+    }
+}
+
 /* Finds out what slot `i` is. */
 static void survey(struct slot_store *store, unsigned i)
 {
-    struct slot_record header;
+    struct slot_record newer;
+    struct slot_record other;
 
-    store->slot[i].rank = (uint8_t)i;
-    if (!survey_heads(store, i, &header)) {
-        return;
+    store->rank[i] = (uint8_t)i;
+    survey_head(store, i, 0, &newer);
+    survey_head(store, i, 1, &other);
+    if (other.sequence > newer.sequence) {
+        newer = other;
+    } else {
+        store->slot[i].head = 0;
     }
-    if (header.sequence > store->sequence) {
-        store->sequence = header.sequence;
+    if (newer.sequence > store->sequence) {
+        store->sequence = newer.sequence;
         store->last = (uint8_t)i;
     }
-    if (header.name_len > 0) {
-        survey_notes(store, i, &header);
+    if (newer.sequence > 0 && newer.name_len > 0) {
+        survey_notes(store, i, &newer);
     }
 }
 
 /* A partial ends when its name is published; it may have come to light again. */
 static void survey_end(struct slot_store *store)
 {
-    struct slot_record header;
-    struct slot_record other;
+    struct slot_record partial;
+    struct slot_record file;
 
-    if (store->partial.stored > 0 && slot_file_read(store, store->partial.slot, &header) == DORY_OK &&
-        slot_find(store, header.name, &other) >= 0 && other.sequence > header.sequence) {
+    if (store->partial.stored > 0 && slot_file_read(store, store->partial.slot, &partial) == DORY_OK &&
+        slot_find(store, partial.name, &file) >= 0 && file.sequence > partial.sequence) {
         slot_partial_drop(store);
     }
 }
@@ -165,7 +163,12 @@ static enum relation relate(const char *a, const char *b)
 
 uint8_t slot_name_tag(const char *name)
 {
-    return (uint8_t)dory_crc32(0, name, strcspn(name, "/"));
+    unsigned tag = 0;
+
+    while (*name != '\0' && *name != '/') {
+        tag = tag * 31 + (uint8_t)*name++;
+    }
+    return (uint8_t)tag;
 }
 
 int slot_file_read(struct slot_store *store, unsigned slot, struct slot_record *record)
@@ -241,7 +244,6 @@ int32_t slot_data_read(struct slot_store *store, unsigned slot, uint32_t off, ui
     if (slot_store_run(store) == DORY_MORE) {
         return 0;
     }
-    len = len < MAX_READ ? len : MAX_READ;
     len = len < left ? len : left;
     result = device->operations->read(device->ctx, slot_address(store, slot, off), dst, len);
     return result == DORY_OK ? (int32_t)len : result == DORY_MORE ? 0 : DORY_IO_ERROR;
@@ -272,7 +274,7 @@ static int next_file(void *ctx, struct dory_listing *listing, struct dory_entry 
     for (; listing->handle < store->count; listing->handle++) {
         unsigned i = 0;
 
-        while (store->slot[i].rank != listing->handle) {
+        while (store->rank[i] != listing->handle) {
             i++;
         }
         if (store->slot[i].state == SLOT_LIVE) {

@@ -45,8 +45,8 @@
 #error "SLOT_STORE_MAX_SLOTS: 2 to 32"
 #endif
 
-/* How often a device that is busy is asked, by a call that has no way to say "later". A page's programming should pass
- * within that many questions. */
+/* How often a device that is busy is asked, by a call that has no way to say "later". The programming of three pages,
+ * which a put that broke off leaves to be done, should pass within that many questions. */
 #ifndef SLOT_STORE_PATIENCE
 #define SLOT_STORE_PATIENCE 1000
 #endif
@@ -69,20 +69,31 @@ struct slot_layout {
     uint32_t slot_len; /* bytes of each slot, whole units */
 };
 
+/* A record on the device. */
+struct slot_record {
+    uint8_t name_len; /* of a header: 0 says that the slot is empty */
+    uint8_t has_crc32;
+    uint8_t zero[2];
+    uint32_t sequence;
+    uint32_t size; /* bytes of the file */
+    uint32_t crc32;
+    uint32_t offset;               /* bytes of it that are there */
+    char name[DORY_MAX_NAME + 4U]; /* ends with NUL; on the device the record's CRC-32 is in that place */
+};
+
 /* What the store knows of a slot without asking the device. */
 struct slot {
     uint8_t state;   /* enum slot_kind, in slot_private.h */
     uint8_t head;    /* 0 or 1: which of its two heads is the newer one */
     uint8_t tag;     /* of the file's name: tells most others apart */
     uint8_t readers; /* how often the file is open */
-    uint8_t rank;    /* where listings tell the file; no two slots have the same */
 };
 
 /* What a put that broke off has left behind. */
 struct slot_partial {
     uint8_t slot;
-    uint32_t stored; /* bytes; 0: there is no partial */
-    uint32_t sequence;
+    uint32_t stored;   /* bytes; 0: there is no partial */
+    uint32_t sequence; /* as it was found when the store began */
 };
 
 /* The one change that can be under way. */
@@ -95,19 +106,17 @@ struct slot_change {
     bool headed;    /* the slot's new head is there */
     bool committing;
     bool failed;
-    bool drops_partial;  /* the partial has this name */
+    bool drops_partial;  /* the partial has this name, and goes when the file is published */
     uint8_t notes;       /* of progress, written so far */
     uint32_t off;        /* in the slot: what the device is asked to do */
     uint32_t len;        /* with how many bytes */
+    const uint8_t *data; /* that go there */
     uint32_t resumed;    /* bytes of the partial that the put goes on with */
     uint32_t tail;       /* of these, bytes that are still to be read into the buffer */
-    uint32_t programmed; /* bytes of the file */
     uint32_t erased;     /* of the new head, then of the file: up to here pages can be programmed */
     uint32_t buffered;   /* bytes of the file in the buffer */
     uint32_t interval;   /* bytes between two records of progress */
     uint32_t due;        /* where the next one comes */
-    struct dory_writer writer;
-    char name[DORY_MAX_NAME + 1];
 };
 
 struct slot_store {
@@ -121,12 +130,16 @@ struct slot_store {
     uint8_t last;    /* slot that was taken last: the search for a free one begins behind it */
     bool unreadable; /* a read of a record has failed */
     struct slot_change change;
-    uint32_t patience; /* questions to a device that is busy */
     struct slot_layout layout;
-    uint32_t seed;     /* of the records' CRC-32: made of the layout */
-    uint32_t sequence; /* the largest one in use; it never goes back */
     struct slot_partial partial;
+    struct slot_record record; /* of the change, as it is written next; `offset`: bytes that have been programmed */
+    struct dory_writer writer; /* of the change */
+    uint32_t unerased;         /* `erased` of a slot of which nothing has been erased yet */
+    uint32_t seed;             /* of the records' CRC-32: made of the layout */
+    uint32_t sequence;         /* the largest one in use; it never goes back */
+    uint32_t patience;         /* questions to a device that is busy */
     struct slot slot[SLOT_STORE_MAX_SLOTS];
+    uint8_t rank[SLOT_STORE_MAX_SLOTS]; /* of each slot: where listings tell its file */
 };
 
 /* The functions; their context is a struct slot_store. */
@@ -144,9 +157,10 @@ extern const struct dory_store slot_store;
 int slot_store_begin(struct slot_store *store);
 
 /*
- * Goes on with what the device is at, and with a change that was given up while
- * its commit was under way. Every other call does it as well; calling this now
- * and then makes such a change end although nobody asks for anything.
+ * Goes on with what the device is at, and with a change that was given up: to
+ * keep what is there of it, or while its commit was under way. Every other call
+ * does it as well; calling this now and then makes such a change end although
+ * nobody asks for anything.
  *
  * Returns DORY_MORE while the device is at work, else DORY_OK or
  * DORY_IO_ERROR, which is of interest to the one who made the change.

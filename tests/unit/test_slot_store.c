@@ -1296,6 +1296,31 @@ static void tail_survives_a_put_that_is_given_up_at_once(void **state)
     }
 }
 
+/* The header may get there all the same. */
+static void put_that_is_given_up_before_its_first_byte_leaves_nothing(void **state)
+{
+    struct dory_put put = putting("a", 1, 100);
+    struct world world;
+
+    (void)state;
+    make_world(&world, &sd);
+    for (unsigned i = 0; i < 8; i++) {
+        struct dory_writer *writer = begin_put(&world, &put);
+
+        world.sim.stuck = true;
+        assert_int_equal(call->write(&world.store, writer, content_of(1), 100), 0);
+        call->abort(&world.store, writer, true);
+        world.sim.stuck = false;
+        assert_int_equal(call->partial(&world.store, "a"), 0);
+        assert_int_equal(free_slots(&world), 4);
+    }
+    put_file(&world, "a", 1, 100);
+    put_file(&world, "b", 1, 100);
+    put_file(&world, "c", 1, 100);
+    put_file(&world, "d", 1, 100);
+    end_world(&world);
+}
+
 /* The tail is read in vain, or written: the partial is lost, and nothing else. */
 static void tail_that_fails_is_no_partial(void **state)
 {
@@ -1868,9 +1893,8 @@ static void forged_header_reaches_no_further_than_its_slot(void **state)
         assert_int_equal(slot_file_read(&world.store, slot, &record), DORY_OK);
         record.size = (uint32_t)capacity(&world) + (uint32_t)beyond[i][0];
         record.offset = beyond[i][1] != 0 ? record.size + 1 : 0;
-        len = slot_record_put(&world.store, &record, record.name);
-        memcpy(world.sim.bytes + slot * sd.slot_size +
-                   slot_place_off(&world.store, world.store.slot[slot].head, PLACE_HEADER),
+        len = slot_record_put(&world.store, &record, strlen(record.name));
+        memcpy(world.sim.bytes + slot * sd.slot_size + slot_place_off(&world.store, slot, NEWER_HEAD, PLACE_HEADER),
                world.buffer, len);
         start(&world);
         assert_int_equal(open_result(&world, "a"), i == 0 ? DORY_OK : DORY_NOT_FOUND);
@@ -2061,6 +2085,7 @@ int main(void)
         cmocka_unit_test(put_can_be_resumed_again_and_again),
         cmocka_unit_test(whole_partial_can_be_committed),
         cmocka_unit_test(tail_survives_a_put_that_is_given_up_at_once),
+        cmocka_unit_test(put_that_is_given_up_before_its_first_byte_leaves_nothing),
         cmocka_unit_test(tail_that_fails_is_no_partial),
         cmocka_unit_test(power_is_cut_at_every_step_of_a_tail),
         cmocka_unit_test(partial_survives_a_restart_with_its_offset),
