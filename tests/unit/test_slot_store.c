@@ -842,12 +842,14 @@ static void second_writer_is_told_to_wait(void **state)
     put_file(&world, "b", 2, 10);
     assert_null(call->holder(&world.store, "a"));
     writer = begin_put(&world, &put);
+    assert_int_equal(free_slots(&world), 2); /* its own counts no longer, that of "b" neither */
     assert_ptr_equal(call->holder(&world.store, "a"), writer);
     assert_null(call->holder(&world.store, "b"));
     assert_int_equal(call->put(&world.store, &put, &second), DORY_BUSY);
     assert_int_equal(try_to_put(&world, "b", 3, 10), DORY_BUSY);
     assert_int_equal(try_to_remove(&world, "b"), DORY_BUSY);
     assert_int_equal(write_until(&world, writer, 1, 1000, PIECE), DORY_OK);
+    assert_int_equal(free_slots(&world), 2);
     assert_ptr_equal(call->holder(&world.store, "a"), writer);
     assert_int_equal(commit(&world, writer), DORY_OK);
     assert_null(call->holder(&world.store, "a"));
@@ -1858,6 +1860,37 @@ static void without_storage_every_call_fails(void **state)
     }
 }
 
+static int read_zeros(void *ctx, uint64_t off, uint8_t *dst, size_t len)
+{
+    const uint64_t *size = ctx;
+
+    assert_true(off < *size && len <= *size - off);
+    memset(dst, 0, len);
+    return DORY_OK;
+}
+
+static void slots_of_a_large_device_stay_below_4_gib(void **state)
+{
+    static const struct flash_operations operations = {.read = read_zeros};
+    static const uint64_t sizes[] = {UINT64_C(1) << 33, (UINT64_C(1) << 33) + 512, UINT64_C(1) << 36,
+                                     UINT64_C(1) << 41};
+    static uint8_t buffer[SLOT_STORE_BUFFER(512)];
+    struct dory_room room;
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * COUNT_OF(sizes); i++) {
+        uint64_t size = sizes[i / 2];
+        struct flash_device device = {.operations = &operations, .ctx = &size, .size = size, .page_size = 512};
+        struct slot_store store = {.device = &device, .buffer = buffer, .slots = i % 2 == 0 ? 2 : 32};
+        uint64_t slot = size / store.slots < UINT32_MAX ? size / store.slots : UINT32_MAX;
+
+        assert_int_equal(slot_store_begin(&store), DORY_OK);
+        assert_int_equal(call->room(&store, &room), DORY_OK);
+        assert_in_range(room.max_file, slot - 16 * KIB, slot);
+        assert_int_equal(room.free, store.slots * room.max_file);
+    }
+}
+
 static void garbage_is_free_space(void **state)
 {
     (void)state;
@@ -2104,6 +2137,7 @@ int main(void)
         cmocka_unit_test(commit_that_failed_is_not_found_again_after_a_removal),
         cmocka_unit_test(failing_reads_are_told),
         cmocka_unit_test(without_storage_every_call_fails),
+        cmocka_unit_test(slots_of_a_large_device_stay_below_4_gib),
         cmocka_unit_test(garbage_is_free_space),
         cmocka_unit_test(forged_header_reaches_no_further_than_its_slot),
         cmocka_unit_test(files_of_another_layout_are_free_space),
