@@ -251,7 +251,7 @@ $(foreach folder,port/lwip boards/hosted,$(eval build/lint/$(folder)/%.tidy: TID
 build/lint/boards/common/%.tidy: TIDY_FLAGS = $(call board_tidy,mps2-an385)
 $(foreach name,$(BOARDS),$(eval build/lint/boards/$(name)/%.tidy: TIDY_FLAGS = $$(call board_tidy,$(name))))
 
-build/lint/%.tidy: %.c $(H) .clang-tidy | deps-check
+build/lint/%.tidy: %.c $(H) .clang-tidy | deps-check build/boards/include/jsmn.h
 	$(call say,TIDY) mkdir -p $(@D); clang-tidy --quiet $(TIDY) $< -- $(TIDY_FLAGS) -std=c11 2>$@.log && touch $@ || \
 	    { cat $@.log; exit 1; }
 
