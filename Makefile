@@ -248,7 +248,7 @@ board_tidy = --target=arm-none-eabi -mcpu=cortex-m3 -mthumb -Iboards/$1 -Iboards
     -isystem $(LWIP_DIR)/src/include -isystem build/boards/include -isystem $(newlib_include)
 TIDY_FLAGS = $(CONFIG) $(CPPFLAGS) -pthread
 $(foreach folder,port/lwip boards/hosted,$(eval build/lint/$(folder)/%.tidy: TIDY_FLAGS = $(HOSTED_CPPFLAGS)))
-build/lint/boards/common/%.tidy: TIDY_FLAGS = $(call board_tidy,mps2-an385)
+build/lint/boards/bench/%.tidy build/lint/boards/common/%.tidy: TIDY_FLAGS = $(call board_tidy,mps2-an385)
 $(foreach name,$(BOARDS),$(eval build/lint/boards/$(name)/%.tidy: TIDY_FLAGS = $$(call board_tidy,$(name))))
 
 build/lint/%.tidy: %.c $(H) .clang-tidy | deps-check build/boards/include/jsmn.h

@@ -12,7 +12,8 @@ CROSS    ?= arm-none-eabi-#    what the names of the compiler's tools begin with
 
 # ---- Each board's own -------------------------------------------------------
 
-optimize.mps2-an385   := -O2
+optimize.mps2-an385   := -O2 -fno-section-anchors -flto -flto-partition=none
+config.mps2-an385     := -DDORY_CRC32_TABLE=1024
 qemu.mps2-an385       := -M mps2-an385
 
 optimize.lm3s6965evb  := -Os -flto -flto-partition=none
@@ -33,14 +34,14 @@ firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/
 board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o)
 
 # -MD, for -MMD doesn't see what lwIP's headers include: lwipopts.h and board_config.h.
-board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -ffunction-sections -fdata-sections \
+board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) $(config.$(board)) -ffunction-sections -fdata-sections \
                -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include -MD -MP
 board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings \
                -Lboards/common -T boards/$(board)/$(board).ld
 
 # ---- Building ---------------------------------------------------------------
 
-.PHONY: firmware run
+.PHONY: firmware firmware-bench run bench-boards
 
 ## Build the firmware of BOARD, in build/boards/BOARD/
 firmware: $(if $(filter hosted,$(board)),build/hosted-gcc/hosted,$(board_elf) $(board_build)/dory.bin)
@@ -63,13 +64,37 @@ $(board_elf): $(board_objs) boards/$(board)/$(board).ld boards/common/cortex_m.l
 
 # Not for the optimizer's eyes: main() knows memory only after the start-up has prepared it, and what stands for the
 # library's memcpy() must not call it.
-$(board_build)/obj/boards/common/startup.o $(board_build)/obj/boards/$(board)/memory.o: \
+$(board_build)/obj/boards/common/startup.o $(board_build)/obj/boards/common/memory.o: \
     board_flags += -fno-tree-loop-distribute-patterns -fno-lto
 
 $(board_build)/dory.bin: $(board_elf)
 	$(call say,COPY) $(CROSS)objcopy -O binary $< $@
 
 -include $(board_objs:.o=.d)
+
+# ---- Measuring ----------------------------------------------------------------
+
+# The firmware but for its main(), and what is measured beside it.
+bench_elf   := $(board_build)/bench.elf
+bench_crc32 := $(patsubst %,$(board_build)/bench/crc32_%.o,16 256 1024)
+bench_objs  := $(filter-out %/main.o,$(board_objs)) $(bench_crc32) $(board_build)/obj/boards/bench/bench.o \
+               $(board_build)/lwip/apps/lwiperf/lwiperf.o
+
+$(bench_crc32): $(board_build)/bench/crc32_%.o: core/crc32.c boards/boards.mk
+	$(call say,CC) mkdir -p $(@D); \
+	$(CROSS)gcc $(board_flags) $(WARNINGS) -UDORY_CRC32_TABLE -DDORY_CRC32_TABLE=$* -Ddory_crc32=bench_crc32_$* -c -o $@ $<
+
+$(bench_elf): $(bench_objs) boards/$(board)/$(board).ld boards/common/cortex_m.ld
+	$(call say,LINK) $(CROSS)gcc $(board_link) -Wl,-Map=$(@:.elf=.map) -o $@ $(bench_objs)
+
+firmware-bench: $(bench_elf)
+
+-include $(bench_objs:.o=.d)
+
+## Measure the emulated boards, in instructions a byte, and hold them against their goals
+bench-boards: | deps-check
+	@for board in $(BOARDS); do $(MAKE) --no-print-directory BOARD=$$board firmware-bench; done
+	@tests/bench/boards.py --build build/boards --json build/bench-boards.json
 
 # ---- Running ----------------------------------------------------------------
 

@@ -106,10 +106,9 @@ static bool flush(struct service *service, struct service_slot *slot)
     return total > 0;
 }
 
-/* Does what the session waits for, after anything has happened to it. */
-static void settle(struct service *service, struct service_slot *slot)
+/* Does what the session waits for, which is `wants`. */
+static void settle_for(struct service *service, struct service_slot *slot, unsigned wants)
 {
-    unsigned wants = dory_session_wants(&slot->session);
     bool unsent = (wants & DORY_WANTS_OUTPUT) != 0 && !slot->blocked;
 
     if ((wants & (DORY_WANTS_RESET | DORY_WANTS_CLOSE)) != 0) {
@@ -126,7 +125,7 @@ static void settle(struct service *service, struct service_slot *slot)
     if (dory_session_rests(&slot->session)) {
         give_buffer_back(service, slot);
     }
-    if ((wants & DORY_WANTS_INPUT) != 0) {
+    if (slot->withheld && (wants & DORY_WANTS_INPUT) != 0) {
         net_resume(slot->conn);
     }
     if (!slot->waits && (unsent || (wants & (DORY_WANTS_TURN | DORY_WANTS_STORE)) != 0)) {
@@ -134,6 +133,12 @@ static void settle(struct service *service, struct service_slot *slot)
         slot->next = service->waiting;
         service->waiting = slot;
     }
+}
+
+/* To be called after anything has happened to the session. */
+static void settle(struct service *service, struct service_slot *slot)
+{
+    settle_for(service, slot, dory_session_wants(&slot->session));
 }
 
 /* Makes room for a new connection. Returns a free slot, or NULL. */
@@ -184,6 +189,7 @@ static void on_opened(void *app, struct net_conn *conn, bool outgoing)
     }
     slot->conn = conn;
     slot->blocked = false;
+    slot->withheld = false;
     slot->unsent = 0;
     service->active++;
     net_set_user(conn, slot);
@@ -195,18 +201,25 @@ static size_t on_received(void *app, struct net_conn *conn, const uint8_t *data,
     struct service *service = app;
     struct service_slot *slot = net_user(conn);
     size_t taken = 0;
-    bool moved = true;
+    unsigned wants;
+    bool moved;
 
     if (slot->session.buf == NULL) {
         dory_session_lend(&slot->session, take_buffer(service));
     }
-    while (moved && taken < len && (dory_session_wants(&slot->session) & DORY_WANTS_INPUT) != 0) {
+    do {
         size_t fed = dory_session_feed(&slot->session, data + taken, len - taken, net_now_ms());
 
         taken += fed;
-        moved = flush(service, slot) || fed > 0;
-    }
-    settle(service, slot);
+        moved = fed > 0;
+        wants = dory_session_wants(&slot->session);
+        if ((wants & DORY_WANTS_OUTPUT) != 0) {
+            moved |= flush(service, slot);
+            wants = dory_session_wants(&slot->session);
+        }
+    } while (moved && taken < len && (wants & DORY_WANTS_INPUT) != 0);
+    slot->withheld = taken < len;
+    settle_for(service, slot, wants);
     return taken;
 }
 
@@ -282,11 +295,10 @@ static uint32_t next_turn_ms(const struct service *service)
     return wait_ms;
 }
 
-static uint32_t on_tick(void *app, uint32_t now_ms)
+/* Goes through the waiting list once. */
+static void run_waiting(struct service *service)
 {
-    struct service *service = app;
     struct service_slot *slot = service->waiting;
-    uint32_t wait_ms;
 
     service->waiting = NULL;
     while (slot != NULL) {
@@ -300,11 +312,22 @@ static uint32_t on_tick(void *app, uint32_t now_ms)
         }
         slot = next;
     }
+}
+
+/* Most often there is nothing to do. */
+static uint32_t on_tick(void *app, uint32_t now_ms)
+{
+    struct service *service = app;
+    uint32_t wait_ms;
+
+    if (service->waiting != NULL) {
+        run_waiting(service);
+    }
     if (now_ms - service->swept_ms >= SWEEP_MS) {
         service->swept_ms = now_ms;
         sweep(service);
     }
-    wait_ms = next_turn_ms(service);
+    wait_ms = service->waiting != NULL ? next_turn_ms(service) : NEVER_MS;
     return service->active > 0 && wait_ms > SWEEP_MS ? SWEEP_MS : wait_ms;
 }
 

@@ -16,6 +16,7 @@
 #define SYST_CVR REGISTER(0xE000E018)  /* current value, counting down (B3.3.5) */
 #define NVIC_ISER REGISTER(0xE000E100) /* interrupt set-enable, the first of several (B3.4.4) */
 #define ICSR REGISTER(0xE000ED04)      /* interrupt control and state (B3.2.4) */
+#define ICSR_PENDSTSET (1U << 26)      /* the tick's interrupt is pending */
 #define AIRCR REGISTER(0xE000ED0C)     /* application interrupt and reset control (B3.2.6) */
 #define CFSR REGISTER(0xE000ED28)      /* configurable fault status (B3.2.15) */
 #define HFSR REGISTER(0xE000ED2C)      /* HardFault status (B3.2.16) */

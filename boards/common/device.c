@@ -144,17 +144,24 @@ void device_log_statistics(const struct device *device)
     log_text("\n");
 }
 
-uint32_t device_poll(struct device *device)
+/* lwIP's timers, and what else goes by the clock or can wait. */
+static void keep_house(struct device *device)
 {
-    bool frame = board_netif_poll(&device->netif);
-    uint32_t wait_ms;
-
-    if (board_get_char() == '?') {
-        device_log_statistics(device);
-    }
     sys_check_timeouts();
     check_address(device);
     (void)slot_store_run(&device->store);
+}
+
+uint32_t device_poll(struct device *device)
+{
+    bool frame = board_netif_poll(&device->netif);
+    uint32_t now_ms = board_now_ms();
+    uint32_t wait_ms;
+
+    if (!frame || now_ms != device->housekept_ms) {
+        device->housekept_ms = now_ms;
+        keep_house(device);
+    }
     wait_ms = net_poll(&device->net);
     return frame ? 0 : wait_ms;
 }

@@ -26,6 +26,7 @@ struct device {
     struct service_slot slots[BOARD_SESSIONS];
     struct slot_store store;
     uint32_t begun_ms;
+    uint32_t housekept_ms;
     ip4_addr_t address; /* as last logged */
     _Alignas(8) uint8_t buffers[BOARD_SESSIONS][DEVICE_BUFFER_SIZE];
     _Alignas(8) uint8_t scratch[BOARD_SCRATCH];

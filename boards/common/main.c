@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dory on a board: everything up, then what there is to do, then sleep. */
+/* dory on a board: everything up, then what there is to do, then sleep. A `?` from the UART asks for statistics. */
 #include "board.h"
 #include "device.h"
 
@@ -10,8 +10,12 @@ int main(void)
     board_begin();
     device_begin(&device);
     for (;;) {
-        if (device_poll(&device) > 0) {
-            board_sleep();
+        if (device_poll(&device) == 0) {
+            continue;
         }
+        if (board_get_char() == '?') {
+            device_log_statistics(&device);
+        }
+        board_sleep();
     }
 }

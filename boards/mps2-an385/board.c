@@ -25,7 +25,7 @@ const char board_name[] = "mps2-an385";
 #define UART_BAUD 115200U
 
 /* Files live in the PSRAM, as long as the board has power. */
-#define STORAGE_SIZE (8U << 20)
+#define STORAGE_SIZE (16U << 20)
 static uint8_t storage[STORAGE_SIZE] __attribute__((section(".storage")));
 static struct flash_device flash;
 

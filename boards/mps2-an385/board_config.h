@@ -21,10 +21,10 @@
 
 /* The store: its slots, and a page of its device. */
 #define BOARD_SLOTS 16
-#define BOARD_PAGE 256
+#define BOARD_PAGE 4
 
 /* What is sent passes through this. */
-#define BOARD_SCRATCH 2048
+#define BOARD_SCRATCH (2 * BOARD_MSS)
 
 /* Without a DHCP server. */
 #define BOARD_ADDRESS PP_HTONL(LWIP_MAKEU32(10, 0, 2, 15))

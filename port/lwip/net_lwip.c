@@ -8,6 +8,9 @@
  * may abort the very connection it is about, and the rules on what a callback may do and must return (ERR_ABRT) stay in
  * the small functions at the top.
  *
+ * What leaves something to do stirs the connection. net_poll() looks at no other, but at all of them every LOOK_MS: linger
+ * time and half-open connections go by the clock, and what failed for want of memory is tried again.
+ *
  * After the error callback the pcb is lwIP's: `pcb` is NULL from there on, and every function looks.
  *
  * A connection's first segments, and those from a short one on, which is a header as a rule, are acknowledged at once: a peer
@@ -27,6 +30,9 @@
 /* A handshake may take this long while others wait for its place. */
 #define HALF_OPEN_MS 1000U
 
+/* Between two looks at all connections. */
+#define LOOK_MS 20U
+
 /* Segments that are acknowledged at once. */
 #define QUICK_ACKS 4U
 
@@ -44,7 +50,7 @@ enum note {
     NOTE_FIN = 4,      /* the peer has sent its last byte */
     NOTE_ENDED = 8,    /* ended() was told */
     NOTE_BLOCKED = 16, /* writable() was promised */
-    NOTE_MOVED = 32,   /* ... and may be due */
+    NOTE_MOVED = 32,   /* ... and is due */
     NOTE_OUTPUT = 64,  /* there is something for tcp_output() */
     NOTE_CLOSE = 128,  /* the FIN is still to be sent */
 };
@@ -52,6 +58,21 @@ enum note {
 uint32_t net_now_ms(void)
 {
     return sys_now();
+}
+
+/* Makes net_poll() look at the connection. */
+static void stir(struct net_conn *conn)
+{
+    struct net *net = conn->net;
+
+    net->several |= net->stirred != NULL && net->stirred != conn;
+    net->stirred = conn;
+}
+
+static void note(struct net_conn *conn, enum note note)
+{
+    conn->notes |= (uint8_t)note;
+    stir(conn);
 }
 
 static void drop_received(struct net_conn *conn)
@@ -92,7 +113,7 @@ static void on_fin(struct net_conn *conn)
     if (conn->state == LINGERING && (conn->notes & NOTE_CLOSE) == 0) {
         (void)tcp_close(detach(conn));
     } else {
-        conn->notes |= NOTE_FIN;
+        note(conn, NOTE_FIN);
     }
 }
 
@@ -117,24 +138,32 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *received, 
     } else {
         return ERR_MEM; /* lwIP keeps it, and asks again */
     }
-    conn->notes |= NOTE_RESUME;
+    note(conn, NOTE_RESUME);
     return ERR_OK;
 }
 
+/* What sendable() takes whole has room when half of the buffer has. */
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
     struct net_conn *conn = arg;
 
-    (void)pcb;
     (void)len;
-    conn->notes |= NOTE_MOVED;
+    if ((conn->notes & NOTE_BLOCKED) != 0 && tcp_sndbuf(pcb) >= TCP_SND_BUF / 2) {
+        note(conn, NOTE_MOVED);
+    }
     return ERR_OK;
 }
 
 /* Twice a second: what failed for want of memory is tried again, though nothing else happens on this connection. */
 static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 {
-    return on_sent(arg, pcb, 0);
+    struct net_conn *conn = arg;
+
+    (void)pcb;
+    if ((conn->notes & NOTE_BLOCKED) != 0) {
+        note(conn, NOTE_MOVED);
+    }
+    return ERR_OK;
 }
 
 /* The pcb is gone already. */
@@ -144,6 +173,7 @@ static void on_error(void *arg, err_t err)
 
     (void)err;
     conn->pcb = NULL;
+    stir(conn);
     if (conn->state == LINGERING || conn->state == ACCEPTED) {
         forget(conn);
     }
@@ -155,7 +185,7 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 
     (void)pcb;
     (void)err;
-    conn->notes |= NOTE_OPENED;
+    note(conn, NOTE_OPENED);
     return ERR_OK;
 }
 
@@ -212,6 +242,7 @@ static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
         return ERR_MEM; /* lwIP resets it */
     }
     attach(conn, net, pcb, ACCEPTED);
+    stir(conn);
     return ERR_OK;
 }
 
@@ -278,6 +309,9 @@ size_t net_send(struct net_conn *conn, const void *data, size_t len)
     }
     if (part > 0) {
         conn->notes |= NOTE_OUTPUT;
+        if (conn != conn->net->now) {
+            stir(conn);
+        }
     }
     if (part < len) {
         conn->notes |= NOTE_BLOCKED;
@@ -293,6 +327,9 @@ uint32_t net_unsent(const struct net_conn *conn)
 void net_resume(struct net_conn *conn)
 {
     conn->notes |= NOTE_RESUME;
+    if (conn->received != NULL) {
+        stir(conn);
+    }
 }
 
 /* Sends the FIN when lwIP has the memory for it. */
@@ -387,7 +424,7 @@ static void handle_open(struct net_conn *conn)
         conn->notes |= NOTE_ENDED;
         net->events->ended(net->app, conn);
     }
-    if (conn->state == OPEN && (conn->notes & NOTE_BLOCKED) != 0 && (conn->notes & NOTE_MOVED) != 0) {
+    if (conn->state == OPEN && (conn->notes & (NOTE_BLOCKED | NOTE_MOVED)) == (NOTE_BLOCKED | NOTE_MOVED)) {
         conn->notes &= (uint8_t) ~(NOTE_BLOCKED | NOTE_MOVED);
         net->events->writable(net->app, conn);
     }
@@ -419,6 +456,7 @@ static void open_conn(struct net_conn *conn, bool outgoing)
     conn->state = OPEN;
     conn->notes &= (uint8_t)~NOTE_OPENED;
     conn->net->events->opened(conn->net->app, conn, outgoing);
+    stir(conn); /* data or a FIN may have come along */
 }
 
 static void handle_connecting(struct net_conn *conn)
@@ -474,26 +512,36 @@ static void end_half_open(const struct net *net)
     }
 }
 
-static bool wants_turn(const struct net_conn *conn)
+static void look_at(struct net *net, struct net_conn *conn, uint32_t now_ms)
 {
-    return conn->state == ACCEPTED ||
-           (conn->state == OPEN && ((conn->notes & NOTE_RESUME) != 0 && conn->received != NULL));
+    net->now = conn;
+    handle(conn, now_ms);
+    net->now = NULL;
+}
+
+static void look_at_all(struct net *net, uint32_t now_ms)
+{
+    net->looked_ms = now_ms;
+    end_half_open(net);
+    for (uint32_t i = 0; i < net->conn_count; i++) {
+        look_at(net, &net->conns[i], now_ms);
+    }
 }
 
 uint32_t net_poll(struct net *net)
 {
     uint32_t now_ms = net_now_ms();
+    struct net_conn *stirred = net->stirred;
+    bool all = net->several || now_ms - net->looked_ms >= LOOK_MS;
     uint32_t wait_ms;
 
-    for (uint32_t i = 0; i < net->conn_count; i++) {
-        handle(&net->conns[i], now_ms);
+    net->stirred = NULL;
+    net->several = false;
+    if (all) {
+        look_at_all(net, now_ms);
+    } else if (stirred != NULL) {
+        look_at(net, stirred, now_ms);
     }
-    end_half_open(net);
     wait_ms = net->events->tick(net->app, now_ms);
-    for (uint32_t i = 0; i < net->conn_count; i++) {
-        if (wants_turn(&net->conns[i])) {
-            return 0;
-        }
-    }
-    return wait_ms;
+    return net->stirred != NULL ? 0 : wait_ms;
 }

@@ -68,6 +68,10 @@ struct net {
 
     /* The net's own. */
     struct tcp_pcb *listener;
+    struct net_conn *stirred; /* a connection that net_poll() is to look at, or NULL */
+    bool several;             /* there are more of them */
+    struct net_conn *now;     /* the one that it is looking at */
+    uint32_t looked_ms;       /* when it last looked at all of them */
 };
 
 /* Listens on `port` of every address. The first `backlog` connections that are half open are kept for a second at least;

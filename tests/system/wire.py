@@ -94,7 +94,7 @@ class Answer:
 class Conn:
     """One connection. Nothing here waits longer than `patience` seconds without a byte moving."""
 
-    def __init__(self, address, receive_buffer=None, patience=PATIENCE):
+    def __init__(self, address, receive_buffer=None, patience=PATIENCE, segment=None):
         self.patience = patience
         self.buffer = bytearray()
         self.ended = False
@@ -105,6 +105,8 @@ class Conn:
         try:
             if receive_buffer is not None:  # before connect, since the window is agreed there
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if segment is not None:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
             # Thousands of our ports end up in TIME_WAIT; with this, servers that start meanwhile may use them.
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.sock.settimeout(patience)
