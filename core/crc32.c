@@ -21,6 +21,10 @@
 #define AFTER_4_BITS(i) NIBBLE(i, 0x1db71064U, 0x3b6e20c8U, 0x76dc4190U, 0xedb88320U)
 #define AFTER_8_BITS(i) (NIBBLE(i, 0x77073096U, 0xee0e612cU, 0x076dc419U, 0x0edb8832U) ^ AFTER_4_BITS((i) >> 4))
 
+/* Compilers make one load of it where the machine can. */
+#define LOAD_WORD(data) \
+    ((uint32_t)(data)[0] | (uint32_t)(data)[1] << 8 | (uint32_t)(data)[2] << 16 | (uint32_t)(data)[3] << 24)
+
 #if DORY_CRC32_TABLE == 16
 
 static const uint32_t table[16] = {TIMES_16(AFTER_4_BITS, 0U)};
@@ -39,12 +43,24 @@ static uint32_t update(uint32_t crc, const uint8_t *data, size_t len)
 
 static const uint32_t table[256] = {TIMES_256(AFTER_8_BITS)};
 
+static inline uint32_t byte_step(uint32_t crc)
+{
+    return crc >> 8 ^ table[crc & 255U];
+}
+
+/* Four bytes are loaded at once; each still takes its turn in the table. */
+static inline uint32_t word_step(uint32_t crc, const uint8_t *data)
+{
+    return byte_step(byte_step(byte_step(byte_step(crc ^ LOAD_WORD(data)))));
+}
+
 static uint32_t update(uint32_t crc, const uint8_t *data, size_t len)
 {
-    const uint8_t *end = data + len;
-
-    while (data < end) {
-        crc = crc >> 8 ^ table[(crc ^ *data++) & 255U];
+    for (; len >= 8; len -= 8, data += 8) {
+        crc = word_step(word_step(crc, data), data + 4);
+    }
+    for (; len > 0; len--) {
+        crc = byte_step(crc ^ *data++);
     }
     return crc;
 }
@@ -61,27 +77,31 @@ static uint32_t update(uint32_t crc, const uint8_t *data, size_t len)
     (NIBBLE(i, 0xb8bc6765U, 0xaa09c88bU, 0x8f629757U, 0xc5b428efU) ^ \
      NIBBLE((i) >> 4, 0x5019579fU, 0xa032af3eU, 0x9b14583dU, 0xed59b63bU))
 
-static const uint32_t table[4][256] = {
-    {TIMES_256(AFTER_8_BITS)},
-    {TIMES_256(AFTER_16_BITS)},
-    {TIMES_256(AFTER_24_BITS)},
-    {TIMES_256(AFTER_32_BITS)},
-};
+/* One for each distance from the end of a word. */
+static const uint32_t table[256] = {TIMES_256(AFTER_8_BITS)};
+static const uint32_t table_1[256] = {TIMES_256(AFTER_16_BITS)};
+static const uint32_t table_2[256] = {TIMES_256(AFTER_24_BITS)};
+static const uint32_t table_3[256] = {TIMES_256(AFTER_32_BITS)};
 
-static uint32_t byte_step(uint32_t crc, uint8_t byte)
+static inline uint32_t byte_step(uint32_t crc)
 {
-    return crc >> 8 ^ table[0][(crc ^ byte) & 255U];
+    return crc >> 8 ^ table[crc & 255U];
 }
 
 /* Four bytes a step ("slicing by 4"), each through the table of its distance from the end. */
+static inline uint32_t word_step(uint32_t crc, const uint8_t *data)
+{
+    crc ^= LOAD_WORD(data);
+    return table_3[crc & 255U] ^ table_2[crc >> 8 & 255U] ^ table_1[crc >> 16 & 255U] ^ table[crc >> 24];
+}
+
 static uint32_t update(uint32_t crc, const uint8_t *data, size_t len)
 {
-    for (; len >= 4; len -= 4, data += 4) {
-        crc ^= (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24;
-        crc = table[3][crc & 255U] ^ table[2][crc >> 8 & 255U] ^ table[1][crc >> 16 & 255U] ^ table[0][crc >> 24];
+    for (; len >= 16; len -= 16, data += 16) {
+        crc = word_step(word_step(word_step(word_step(crc, data), data + 4), data + 8), data + 12);
     }
     for (; len > 0; len--) {
-        crc = byte_step(crc, *data++);
+        crc = byte_step(crc ^ *data++);
     }
     return crc;
 }

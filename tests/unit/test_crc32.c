@@ -25,16 +25,22 @@ dory_crc32_function crc32_by_1024;
 #define dory_crc32 crc32_by_256
 #define table table_256
 #define update update_256
+#define byte_step byte_step_256
+#define word_step word_step_256
 #include "../../core/crc32.c"
 
 #undef DORY_CRC32_TABLE
 #undef dory_crc32
 #undef table
 #undef update
+#undef byte_step
+#undef word_step
 #define DORY_CRC32_TABLE 1024
 #define dory_crc32 crc32_by_1024
 #define table table_1024
 #define update update_1024
+#define byte_step byte_step_1024
+#define word_step word_step_1024
 #include "../../core/crc32.c"
 
 #undef dory_crc32
