@@ -21,6 +21,9 @@ START_SECONDS = 30
 STATISTICS = re.compile(r"^heap (\d+) pools((?: \d+)+) sessions (\d+) stack (\d+) of (\d+)$", re.MULTILINE)
 
 
+remarks = []  # lines for the end of the report
+
+
 class StartFailed(Exception):
     pass
 
@@ -96,7 +99,7 @@ class Board(harness.Target):
     def check_stack(self):
         """The deepest stack is within what the linker reserved, with something to spare."""
         now = self.statistics()
-        print(f"deepest stack: {now['stack']} of {now['room']} bytes")
+        remarks.append(f"deepest stack: {now['stack']} of {now['room']} bytes")
         assert now["stack"] <= now["room"] * 7 // 8, now
 
     def kill(self):

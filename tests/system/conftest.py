@@ -36,6 +36,11 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=left_out)
 
 
+def pytest_terminal_summary(terminalreporter):
+    for line in boards.remarks:
+        terminalreporter.write_line(line)
+
+
 def is_for_target(item):
     """Whether the test is about what is under test: doryd of this machine, a board, or any server."""
     board = item.get_closest_marker("board")

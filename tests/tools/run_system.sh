@@ -17,7 +17,7 @@ programs=${programs:-$build}
 export DORYD="$programs/doryd" DORY="$programs/dory" DORY_PATIENCE="${DORY_PATIENCE:-3}"
 echo "$build: system tests run; tail -f $log shows them"
 if pytest-3 -rs --basetemp="$files" tests/system "$@" >"$log" 2>&1 </dev/null; then
-    grep '^SKIPPED' "$log" || true
+    grep -E '^(SKIPPED|deepest stack)' "$log" || true
     echo "$build: $(tail -n 1 "$log")"
     rm -rf "$files"
 else
