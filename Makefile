@@ -113,8 +113,8 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libdory.a
 
 -include $(foreach v,$(VARIANTS),$(C:%.c=build/$v/obj/%.d))
 
-MAKEFILES_HERE := Makefile boards/boards.mk port/lib.mk
-include boards/hosted/hosted.mk boards/boards.mk port/lib.mk
+MAKEFILES_HERE := Makefile boards/boards.mk port/lib.mk tests/lwip/lwip.mk
+include boards/hosted/hosted.mk boards/boards.mk port/lib.mk tests/lwip/lwip.mk
 
 # ---- Using ------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ check: deps-check
 TESTED := asan gcc clang poll
 
 ## Run the unit tests: GCC, clang, sanitizers, poll(), core with a device's settings
-unit: $(TESTED:%=unit-%) unit-small
+unit: $(TESTED:%=unit-%) unit-small unit-lwip
 
 ## Run the system tests, the programs over loopback: GCC and sanitizers; the quick ones: clang, poll()
 system: $(TESTED:%=system-%)

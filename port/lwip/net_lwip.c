@@ -379,6 +379,20 @@ void *net_user(const struct net_conn *conn)
 
 /* ---- What happens outside of lwIP --------------------------------------------- */
 
+/* A frame that came in several pbufs may begin with empty ones: what they held was here before, and lwIP cut it off. It
+ * never ends with one. */
+static struct pbuf *skip_empty(struct pbuf *first)
+{
+    while (first->len == 0) {
+        struct pbuf *rest = first->next;
+
+        first->next = NULL;
+        pbuf_free(first);
+        first = rest;
+    }
+    return first;
+}
+
 /* Offers what has arrived, in place, until less is taken than was offered. */
 static void feed(struct net_conn *conn)
 {
@@ -388,6 +402,7 @@ static void feed(struct net_conn *conn)
 
     conn->notes &= (uint8_t)~NOTE_RESUME;
     do {
+        conn->received = skip_empty(conn->received);
         len = conn->received->len;
         taken = net->events->received(net->app, conn, conn->received->payload, len);
         if (conn->state != OPEN || conn->received == NULL) {
@@ -408,6 +423,15 @@ static void feed(struct net_conn *conn)
     }
 }
 
+/* The event may have given the place to a new connection. */
+static void tell_closed(struct net_conn *conn, const char *reason)
+{
+    conn->net->events->closed(conn->net->app, conn, reason);
+    if (conn->pcb == NULL) {
+        forget(conn);
+    }
+}
+
 static void handle_open(struct net_conn *conn)
 {
     const struct net *net = conn->net;
@@ -416,8 +440,7 @@ static void handle_open(struct net_conn *conn)
         feed(conn);
     }
     if (conn->state == OPEN && conn->pcb == NULL) {
-        net->events->closed(net->app, conn, "the connection was reset");
-        forget(conn);
+        tell_closed(conn, "the connection was reset");
         return;
     }
     if (conn->state == OPEN && conn->received == NULL && (conn->notes & (NOTE_FIN | NOTE_ENDED)) == NOTE_FIN) {
@@ -430,9 +453,11 @@ static void handle_open(struct net_conn *conn)
     }
 }
 
-/* What the peer still acknowledges is a sign of life. */
-static void handle_lingering(struct net_conn *conn, uint32_t now_ms)
+/* What the peer still acknowledges is a sign of life. lwIP may count the FIN in what is acknowledged only, so that the last
+ * number wraps. The clock is read here: an event of this round may have closed the connection later than it began. */
+static void handle_lingering(struct net_conn *conn)
 {
+    uint32_t now_ms = net_now_ms();
     uint32_t unsent = net_unsent(conn);
 
     if ((conn->notes & NOTE_CLOSE) != 0) {
@@ -442,7 +467,7 @@ static void handle_lingering(struct net_conn *conn, uint32_t now_ms)
         on_fin(conn);
         return;
     }
-    if (unsent < conn->last_unsent) {
+    if (unsent != conn->last_unsent) {
         conn->since_ms = now_ms;
     }
     conn->last_unsent = unsent;
@@ -462,14 +487,13 @@ static void open_conn(struct net_conn *conn, bool outgoing)
 static void handle_connecting(struct net_conn *conn)
 {
     if (conn->pcb == NULL) {
-        conn->net->events->closed(conn->net->app, conn, "no connection");
-        forget(conn);
+        tell_closed(conn, "no connection");
     } else if ((conn->notes & NOTE_OPENED) != 0) {
         open_conn(conn, true);
     }
 }
 
-static void handle(struct net_conn *conn, uint32_t now_ms)
+static void handle(struct net_conn *conn)
 {
     switch ((enum state)conn->state) {
     case FREE:
@@ -484,7 +508,7 @@ static void handle(struct net_conn *conn, uint32_t now_ms)
         handle_open(conn);
         break;
     case LINGERING:
-        handle_lingering(conn, now_ms);
+        handle_lingering(conn);
         break;
     }
     if (conn->pcb != NULL && (conn->notes & NOTE_OUTPUT) != 0) {
@@ -503,7 +527,8 @@ static void end_half_open(const struct net *net)
         return;
     }
     for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
-        if (pcb->state == SYN_RCVD && (oldest == NULL || tcp_ticks - pcb->tmr > tcp_ticks - oldest->tmr)) {
+        if (pcb->state == SYN_RCVD && pcb->listener == listener &&
+            (oldest == NULL || tcp_ticks - pcb->tmr > tcp_ticks - oldest->tmr)) {
             oldest = pcb;
         }
     }
@@ -512,10 +537,10 @@ static void end_half_open(const struct net *net)
     }
 }
 
-static void look_at(struct net *net, struct net_conn *conn, uint32_t now_ms)
+static void look_at(struct net *net, struct net_conn *conn)
 {
     net->now = conn;
-    handle(conn, now_ms);
+    handle(conn);
     net->now = NULL;
 }
 
@@ -524,7 +549,7 @@ static void look_at_all(struct net *net, uint32_t now_ms)
     net->looked_ms = now_ms;
     end_half_open(net);
     for (uint32_t i = 0; i < net->conn_count; i++) {
-        look_at(net, &net->conns[i], now_ms);
+        look_at(net, &net->conns[i]);
     }
 }
 
@@ -540,7 +565,7 @@ uint32_t net_poll(struct net *net)
     if (all) {
         look_at_all(net, now_ms);
     } else if (stirred != NULL) {
-        look_at(net, stirred, now_ms);
+        look_at(net, stirred);
     }
     wait_ms = net->events->tick(net->app, now_ms);
     return net->stirred != NULL ? 0 : wait_ms;
