@@ -113,6 +113,10 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libdory.a
 
 -include $(foreach v,$(VARIANTS),$(C:%.c=build/$v/obj/%.d))
 
+# On a new machine lwIP is not there when this file is read.
+$(LWIP_DIR)/src/%.c: | deps-boards
+	@:
+
 MAKEFILES_HERE := Makefile boards/boards.mk port/lib.mk tests/lwip/lwip.mk
 include boards/hosted/hosted.mk boards/boards.mk port/lib.mk tests/lwip/lwip.mk
 
