@@ -114,10 +114,10 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libdory.a
 -include $(foreach v,$(VARIANTS),$(C:%.c=build/$v/obj/%.d))
 
 MAKEFILES_HERE := Makefile boards/boards.mk port/lib.mk tests/lwip/lwip.mk
-include boards/hosted/hosted.mk boards/boards.mk port/lib.mk tests/lwip/lwip.mk
+include boards/boards.mk boards/hosted/hosted.mk port/lib.mk tests/lwip/lwip.mk
 
 # On a new machine lwIP is not there when this file is read.
-$(sort $(HOSTED_LWIP) $(UNIT_LWIP_CORE) $(lwip:%=$(lwip_source)/%.c) $(lwip_source)/apps/lwiperf/lwiperf.c): | deps-boards
+$(HOSTED_LWIP) $(lwip_source)/apps/lwiperf/lwiperf.c: | deps-boards
 	@:
 
 # ---- Using ------------------------------------------------------------------

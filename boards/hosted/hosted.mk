@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 #
-# The hosted board, included by the Makefile at the top: build/hosted-gcc/hosted and
+# The hosted board, included by the Makefile at the top, behind boards.mk: build/hosted-gcc/hosted and
 # build/hosted-asan/hosted, with everything in a device's configuration.
 
 HOSTED_VARIANTS := gcc asan
 
-HOSTED_LWIP := $(addprefix $(LWIP_DIR)/src/,core/def.c core/inet_chksum.c core/init.c core/ip.c core/mem.c core/memp.c \
-    core/netif.c core/pbuf.c core/stats.c core/tcp.c core/tcp_in.c core/tcp_out.c core/timeouts.c core/udp.c \
-    core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c core/ipv4/ip4.c core/ipv4/ip4_addr.c netif/ethernet.c)
+HOSTED_LWIP := $(lwip:%=$(lwip_source)/%.c)
 HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) boards/common/device.c boards/common/log.c \
     $(wildcard boards/hosted/*.c)
 HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_DIR)/src/include
