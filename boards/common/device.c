@@ -88,6 +88,9 @@ static void begin_server(struct device *device)
         .scratch_len = sizeof device->scratch,
         .store_poll_ms = 1,
     };
+    if (service_buffer_size(&device->server) > DEVICE_BUFFER_SIZE) {
+        board_fail("DEVICE_BUFFER_SIZE: too small for a session");
+    }
     device->net = (struct net){
         .events = &service_events,
         .app = &device->service,
