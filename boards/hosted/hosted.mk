@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
 # The hosted board, included by the Makefile at the top, behind boards.mk: build/hosted-gcc/hosted and
-# build/hosted-asan/hosted, with everything in a device's configuration.
+# build/hosted-asan/hosted (-cov: coverage), with everything in a device's configuration.
 
-HOSTED_VARIANTS := gcc asan
+HOSTED_VARIANTS := gcc asan cov
 
 HOSTED_LWIP := $(lwip:%=$(lwip_source)/%.c)
 HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) boards/common/device.c boards/common/log.c \
