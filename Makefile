@@ -23,7 +23,6 @@ UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 BARE  := $(patsubst tests/unit/%.c,%,$(shell grep -L '"../../port/' $(wildcard tests/unit/test_*.c)))# need core only
 FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BOARDS := mps2-an385 lm3s6965evb
-budget.lm3s6965evb := 32768:35600 20480# bytes of flash, bytes of RAM
 EMBED := $(patsubst tests/embed/%.c,%,$(wildcard tests/embed/*.c))
 BOARD_C := $(wildcard port/lwip/*.c port/example/*.c boards/*/*.c tests/embed/lwip/*.c)
 C     := $(LIB) $(BOARD_C) $(wildcard apps/*/*.c tests/*/*.c)
@@ -212,8 +211,12 @@ cov: $(BARE:%=build/cov/unit/%)
 ## Hold core's size on a Cortex-M3, and that of whole images, against their budgets
 size: | deps-check
 	@JSMN_DIR=$(JSMN_DIR) tests/tools/size.py build/size
-	@$(foreach name,$(BOARDS),$(MAKE) --no-print-directory firmware BOARD=$(name) && \
-	    tests/tools/image_size.py build/boards/$(name)/dory.elf $(budget.$(name)) &&) true
+	@$(call image_size,mps2-an385)
+	@$(call image_size,lm3s6965evb,-no-commands-no-discovery,COMMANDS=0 DISCOVERY=0,32768:35600 20480)
+	@$(call image_size,lm3s6965evb,,,40960 20480)
+
+# $1: board, $2: what its build folder's name ends with, $3: settings, $4: bytes of flash, bytes of RAM
+image_size = $(MAKE) --no-print-directory firmware BOARD=$1 $3 && tests/tools/image_size.py build/boards/$1$2/dory.elf $4
 
 ## Measure dory against what else moves files (takes long)
 bench: all deps-bench
@@ -248,7 +251,7 @@ build/lint/tests/%.tidy: TIDY := --checks=-clang-analyzer-*,-readability-functio
 
 # What only boards compile has their configuration, and newlib's headers.
 newlib_include = $(dir $(shell arm-none-eabi-gcc -print-file-name=libc.a))../include
-board_tidy = --target=arm-none-eabi -mcpu=cortex-m3 -mthumb -Iboards/$1 -Iboards/common \
+board_tidy = --target=arm-none-eabi -mcpu=cortex-m3 -mthumb $(features) -Iboards/$1 -Iboards/common \
     -isystem $(LWIP_DIR)/src/include -isystem build/boards/include -isystem $(newlib_include)
 TIDY_FLAGS = $(CONFIG) $(CPPFLAGS) -pthread
 $(foreach folder,port/lwip boards/hosted,$(eval build/lint/$(folder)/%.tidy: TIDY_FLAGS = $(HOSTED_CPPFLAGS)))

@@ -7,6 +7,8 @@
 
 BOARD    ?= mps2-an385#        mps2-an385, lm3s6965evb or hosted
 PORT     ?= 9002#              on this machine, where `run` forwards to the board
+COMMANDS ?= 1#                 0: an image without commands; it has a build folder of its own
+DISCOVERY ?= 1#                0: an image that is not found by `dory discover`
 SD       ?=#                   the SD card's image for `run`; made when it is missing
 CROSS    ?= arm-none-eabi-#    what the names of the compiler's tools begin with
 
@@ -24,7 +26,9 @@ sd.lm3s6965evb        := 64M
 
 board       := $(strip $(BOARD))
 $(if $(filter $(board),hosted $(BOARDS)),,$(error BOARD=$(board) is unknown: hosted or one of $(BOARDS)))
-board_build := build/boards/$(board)
+$(if $(filter-out 0 1,$(COMMANDS) $(DISCOVERY)),$(error COMMANDS and DISCOVERY are 0 or 1))
+features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY))
+board_build := build/boards/$(board)$(if $(filter 0,$(COMMANDS)),-no-commands)$(if $(filter 0,$(DISCOVERY)),-no-discovery)
 board_elf   := $(board_build)/dory.elf
 lwip_source := $(strip $(LWIP_DIR))/src
 lwip_core   := def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp
@@ -33,8 +37,9 @@ lwip        := $(lwip_core:%=core/%) $(lwip_ipv4:%=core/ipv4/%) netif/ethernet
 firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/common/*.c boards/$(board)/*.c)
 board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o)
 
+# The code asks with `#if BOARD_COMMANDS`, `#if BOARD_DISCOVERY`.
 # -MD, for -MMD doesn't see what lwIP's headers include: lwipopts.h and board_config.h.
-board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) $(config.$(board)) -ffunction-sections -fdata-sections \
+board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) $(config.$(board)) $(features) -ffunction-sections -fdata-sections \
                -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include -MD -MP
 board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings \
                -Lboards/common -T boards/$(board)/$(board).ld

@@ -8,7 +8,8 @@ HOSTED_VARIANTS := gcc asan cov
 HOSTED_LWIP := $(lwip:%=$(lwip_source)/%.c)
 HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) boards/common/device.c boards/common/log.c \
     $(wildcard boards/hosted/*.c)
-HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_DIR)/src/include
+HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_DIR)/src/include \
+    -DBOARD_COMMANDS=1 -DBOARD_DISCOVERY=1
 
 # $1: variant
 define hosted
