@@ -15,6 +15,8 @@
     X("crc32", DORY_MEMBER_CRC32, SESSION(crc32)) \
     X("prefix_crc32", DORY_MEMBER_CRC32, SESSION(crc32)) \
     X("partial", DORY_MEMBER_UINT64, SESSION(job.end)) \
+    X("stream", DORY_MEMBER_UINT32, SESSION(job.command.stream)) \
+    X("exit", DORY_MEMBER_UINT32, SESSION(job.command.exit)) \
     X("max_file", DORY_MEMBER_UINT64, SESSION(job.room.max_file)) \
     X("free", DORY_MEMBER_UINT64, SESSION(job.room.free)) \
     X("writers", DORY_MEMBER_UINT32, SESSION(job.room.writers)) \
@@ -39,9 +41,9 @@ static const struct field fields[] = {
 #undef FIELD
 };
 
-enum { FIELDS_OF_SESSION = 9, FIELDS_AT_ALL = sizeof fields / sizeof fields[0] };
+enum { FIELDS_OF_SESSION = 11, FIELDS_AT_ALL = sizeof fields / sizeof fields[0] };
 
-_Static_assert(TELL_INFO == (2U << FIELDS_AT_ALL) - 2U * TELL_PARTIAL, "enum dory_tell has other fields");
+_Static_assert(TELL_INFO == (2U << FIELDS_AT_ALL) - 2U * TELL_EXIT, "enum dory_tell has other fields");
 
 /* One behind the other. */
 static const char keys[] =
@@ -97,6 +99,23 @@ void dory_answer(struct dory_session *session, int status, unsigned what)
 
     session->out_in_buf = true;
     put_output(session, area, encode(session, area, &session->request.id, status, what));
+}
+
+uint8_t *dory_answer_body(struct dory_session *session, size_t *size)
+{
+    *size = dory_session_area_size(session) - DORY_SHORT_ANSWER;
+    return dory_session_area(session) + DORY_SHORT_ANSWER;
+}
+
+void dory_answer_with(struct dory_session *session, int status, unsigned what, size_t len)
+{
+    uint8_t *area = dory_session_area(session);
+
+    session->job.off = 0;
+    session->job.end = len;
+    dory_answer(session, status, what | TELL_DATA);
+    memmove(area + session->out_len, area + DORY_SHORT_ANSWER, len);
+    session->out_len = (uint16_t)(session->out_len + len);
 }
 
 size_t dory_server_busy(uint8_t *buf)

@@ -45,12 +45,13 @@ static int collect(struct dory_session *session, struct dory_encoder *lines)
 
 int dory_list_work(struct dory_session *session)
 {
-    uint8_t *area = dory_session_area(session);
-    struct dory_encoder lines; /* behind the room for the answer's header */
+    struct dory_encoder lines;
+    size_t size;
+    uint8_t *body = dory_answer_body(session, &size);
     int result;
     bool last;
 
-    dory_header_begin_line(&lines, area + DORY_SHORT_ANSWER, dory_session_area_size(session) - DORY_SHORT_ANSWER);
+    dory_header_begin_line(&lines, body, size);
     result = collect(session, &lines);
     last = result == DORY_NOT_FOUND;
     session->store_waits = result == DORY_MORE;
@@ -58,10 +59,7 @@ int dory_list_work(struct dory_session *session)
         return result;
     }
     if (lines.len > 0 || last) {
-        session->job.end = lines.len;
-        dory_answer(session, last ? DORY_OK : DORY_MORE, TELL_DATA);
-        memmove(area + session->out_len, lines.buf, lines.len);
-        session->out_len = (uint16_t)(session->out_len + lines.len);
+        dory_answer_with(session, last ? DORY_OK : DORY_MORE, 0, lines.len);
     }
     return last ? DORY_ANSWERED : DORY_MORE;
 }

@@ -48,6 +48,7 @@ enum dory_request_field {
     FIELD_IF_VERSION,
     FIELD_CHECK,
     FIELD_PREFIX,
+    FIELD_LINE,
     FIELD_COUNT
 };
 
@@ -62,7 +63,8 @@ enum dory_trait {
     ACTS_WITHOUT_ID = 2,  /* else a request without id is skipped */
     OVERLAPS_COMMITS = 4, /* may start while earlier puts of the session are being synced */
     NAMES_PREFIX = 8,     /* `prefix` is kept as the name */
-    TAKES_FILE = 16       /* the body is `filesize` bytes, which are required; with `resume` none at first */
+    TAKES_LINE = 16,      /* `line` is required, and kept as the name */
+    TAKES_FILE = 32       /* the body is `filesize` bytes, which are required; with `resume` none at first */
 };
 
 struct dory_operation {
@@ -72,6 +74,7 @@ struct dory_operation {
     int (*work)(struct dory_session *session); /* NULL when start() is all */
 };
 
+int dory_boot_start(struct dory_session *session);
 int dory_delete_start(struct dory_session *session);
 int dory_get_start(struct dory_session *session);
 int dory_get_work(struct dory_session *session);
@@ -80,9 +83,10 @@ int dory_list_start(struct dory_session *session);
 int dory_list_work(struct dory_session *session);
 int dory_put_start(struct dory_session *session);
 int dory_put_work(struct dory_session *session);
+int dory_run_start(struct dory_session *session);
+int dory_run_work(struct dory_session *session);
 int dory_stat_start(struct dory_session *session);
 int dory_stat_work(struct dory_session *session);
-int dory_unsupported_start(struct dory_session *session);
 
 /* Takes bytes of the body. Returns how many (0: later), or a failure. */
 int32_t dory_put_body(struct dory_session *session, const uint8_t *data, size_t len);
@@ -126,12 +130,21 @@ enum dory_tell {
     TELL_VERSION = 8,
     TELL_CRC32 = 16,
     TELL_PREFIX_CRC32 = 32,
-    TELL_PARTIAL = 64,  /* the job's `end` */
-    TELL_INFO = 0x7ff80 /* all others: the room that the job has, and what the server is */
+    TELL_PARTIAL = 64,   /* the job's `end` */
+    TELL_STREAM = 128,   /* the command's */
+    TELL_EXIT = 256,     /* likewise */
+    TELL_INFO = 0x1ffe00 /* all others: the room that the job has, and what the server is */
 };
 
 /* Makes an answer to the request in hand, which tells `what` (enum dory_tell, or'ed), the session's output. */
 void dory_answer(struct dory_session *session, int status, unsigned what);
+
+/* Where the body of a long answer is to be put, behind the room for the longest header that such an answer needs; sets
+ * `*size` to the bytes that there are. */
+uint8_t *dory_answer_body(struct dory_session *session, size_t *size);
+
+/* As dory_answer(), with `len` bytes that were put there as its body. */
+void dory_answer_with(struct dory_session *session, int status, unsigned what, size_t len);
 
 /* Makes an answer that tells nothing but a status the session's output, whatever request is in hand. `id` may be NULL:
  * none. */
@@ -141,7 +154,7 @@ void dory_answer_short(struct dory_session *session, const uint64_t *id, int sta
 int dory_session_commit(struct dory_session *session, struct dory_writer *writer);
 
 /* What a session may hold of the store. */
-enum dory_holding { HOLDS_NOTHING, HOLDS_FILE, HOLDS_WRITER, HOLDS_LISTING };
+enum dory_holding { HOLDS_NOTHING, HOLDS_FILE, HOLDS_WRITER, HOLDS_LISTING, HOLDS_COMMAND };
 
 /* Makes what the store has just filled in the job, whose bytes up to `end` are to be read, and enters STATE_WORK.
  * Returns DORY_MORE. */

@@ -15,8 +15,8 @@ static const struct dory_operation operations[] = {
     {.cmd = "stat", .traits = NAMES_FILE, .start = dory_stat_start, .work = dory_stat_work},
     {.cmd = "list", .traits = NAMES_PREFIX, .start = dory_list_start, .work = dory_list_work},
     {.cmd = "delete", .traits = NAMES_FILE, .start = dory_delete_start},
-    {.cmd = "run", .start = dory_unsupported_start},
-    {.cmd = "boot", .start = dory_unsupported_start},
+    {.cmd = "run", .traits = TAKES_LINE, .start = dory_run_start, .work = dory_run_work},
+    {.cmd = "boot", .start = dory_boot_start},
 };
 
 #define AT(member) offsetof(struct dory_session, member)
@@ -34,6 +34,7 @@ static const struct dory_field request_fields[FIELD_COUNT] = {
     [FIELD_IF_VERSION] = {"if_version", DORY_FIELD_VERSION, AT(request.if_version)},
     [FIELD_CHECK] = {"check", DORY_FIELD_BOOL, AT(check)},
     [FIELD_PREFIX] = {"prefix", DORY_FIELD_TEXT, AT(texts.prefix)},
+    [FIELD_LINE] = {"line", DORY_FIELD_TEXT, AT(texts.line)},
 };
 
 #define BIT(field) (UINT32_C(1) << (field))
@@ -43,7 +44,7 @@ static const struct dory_field request_fields[FIELD_COUNT] = {
     (BIT(FIELD_CMD) | BIT(FIELD_ID) | BIT(FIELD_FILENAME) | BIT(FIELD_FILESIZE) | BIT(FIELD_DATA_SIZE) | \
      BIT(FIELD_RESUME))
 
-/* Judges the name or prefix of a request, and keeps it in the buffer. Returns as judge(). */
+/* Judges the name, prefix or line of a request, and keeps it in the buffer. Returns as judge(). */
 static int judge_name(struct dory_session *session)
 {
     const struct dory_text *name = &session->texts.filename;
@@ -60,6 +61,11 @@ static int judge_name(struct dory_session *session)
         name = &session->texts.prefix;
         if (name->len > max_len || strlen(name->ptr) != name->len) {
             return DORY_OK; /* no name begins so */
+        }
+    } else if ((session->operation->traits & TAKES_LINE) != 0) {
+        name = &session->texts.line;
+        if (!DORY_HAS(session, FIELD_LINE) || strlen(name->ptr) != name->len) {
+            return DORY_BAD_REQUEST;
         }
     } else {
         return DORY_MORE;

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "commands.h"
 #include "crc32.h"
 #include "header.h"
 #include "store.h"
@@ -61,6 +62,8 @@ struct dory_limits {
 struct dory_server {
     const struct dory_store *store;
     void *store_ctx;
+    const struct dory_commands *commands; /* what `run` runs; NULL: `unsupported` */
+    void *commands_ctx;
     dory_crc32_function *crc32; /* dory_crc32, or the port's own */
     const char *name;           /* of this device or host; the first 32 bytes are told */
     const char *board;          /* the first 16 bytes are told */
@@ -102,6 +105,7 @@ struct dory_job {
         struct dory_file file;       /* get, stat */
         struct dory_writer *writer;  /* put */
         struct dory_listing listing; /* list */
+        struct dory_command command; /* run */
         struct dory_room room;       /* info */
     };
 };
@@ -110,7 +114,7 @@ struct dory_job {
 struct dory_session {
     struct dory_server *server;
     const struct dory_operation *operation; /* of the request in hand; NULL between requests */
-    char *buf;                              /* lent; the name in hand first, then an answer */
+    char *buf;                              /* lent; the name or line in hand first, then an answer */
     const uint8_t *out;                     /* what is to be sent next: in `buf` or `answer` */
     struct dory_writer *commits;            /* complete changes on their way to the disk, oldest first */
     uint8_t state;
@@ -137,6 +141,7 @@ struct dory_session {
             struct dory_text cmd;
             struct dory_text filename;
             struct dory_text prefix;
+            struct dory_text line;
         } texts;
     };
     struct dory_request request;

@@ -53,7 +53,7 @@ static void every_kind_of_request_is_answered_in_its_turn(void **state)
     ask_with(talk, PUT_A(10), "HELLO");
     ask_with(talk, PUT_A(10), "world");
     ask(talk, GET_A(10));
-    ask(talk, "{'cmd':'run','id':0}");
+    ask(talk, "{'cmd':'boot','id':0}");
     expect(talk, OK(1));
     expect(talk, "{'id':2,'status':'corrupt','data_size':0}");
     expect(talk, "{'id':3,'status':'unknown_cmd','data_size':0}");

@@ -78,7 +78,7 @@ static void a_connection_idle_for_120_s_closes(void **state)
     begin(&rig);
     rig_wait(&rig, 119999);
     assert_int_equal(wants(&rig), DORY_WANTS_INPUT);
-    rig_ask(&rig, "{'cmd':'run','id':1}");
+    rig_ask(&rig, "{'cmd':'boot','id':1}");
     rig_wait(&rig, 119999);
     assert_int_equal(wants(&rig), DORY_WANTS_INPUT);
     rig_wait(&rig, 1);
@@ -685,7 +685,7 @@ static void a_request_behind_an_unread_answer_is_not_busy(void **state)
         begin(&rig);
         memory_add(rig.store, "a", "hello", 5);
         rig.output_piece = 0;
-        rig_ask(&rig, "{'cmd':'run','id':1}");
+        rig_ask(&rig, "{'cmd':'boot','id':1}");
         rig_ask(&rig, requests[i]);
         rig_wait(&rig, 25000);
         rig.output_piece = SIZE_MAX;
@@ -728,7 +728,7 @@ static void a_session_without_a_complete_header_makes_room(void **state)
     expect_evictable(&rig, 3000);
     rig_end(&rig);
     begin(&rig);
-    rig_ask(&rig, "{'cmd':'run','id':1}");
+    rig_ask(&rig, "{'cmd':'boot','id':1}");
     rig_wait(&rig, 11000);
     expect_evictable(&rig, 11000);
     rig_end(&rig);
@@ -790,7 +790,7 @@ static void a_session_with_an_unread_answer_does_not_make_room(void **state)
     (void)state;
     begin(&rig);
     rig.output_piece = 0;
-    rig_ask(&rig, "{'cmd':'run','id':1}");
+    rig_ask(&rig, "{'cmd':'boot','id':1}");
     rig_wait(&rig, 20000);
     expect_evictable(&rig, -1);
     rig_wait(&rig, 20000);
