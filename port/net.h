@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The socket abstraction: TCP connections as events. port/posix implements it
- * over non-blocking sockets, port/lwip over lwIP's raw callbacks; nothing above
- * this file knows which one it runs on.
+ * The socket abstraction: TCP connections, and UDP datagrams beside them, as
+ * events. port/posix implements it over non-blocking sockets, port/lwip over
+ * lwIP's raw callbacks; nothing above this file knows which one it runs on.
  *
  * Shared rules
  *  - One thread. The functions may be called from within the events, also for
@@ -23,6 +23,8 @@
 
 struct net;
 struct net_conn;
+struct net_peer;
+struct net_udp;
 
 struct net_events {
     /* A peer has connected to a listener (`outgoing` false), or net_connect()
@@ -46,6 +48,19 @@ struct net_events {
      * in how many ms it wants to be called again at the latest; 0: at once,
      * after a look at the sockets. */
     uint32_t (*tick)(void *app, uint32_t now_ms);
+};
+
+/* Whose connections these are: a service, as a rule. A net has one owner, for
+ * all connections that are not said to be another's; a listener may have one of
+ * its own. The first part is set by the application, the rest is zero at first;
+ * stays as long as the net. Its tick() is called however many listeners it has. */
+struct net_owner {
+    const struct net_events *events;
+    void *app;
+
+    /* The net's own. */
+    struct net *net;
+    struct net_owner *next;
 };
 
 /* Milliseconds of a monotonic clock, modulo 2^32: compare by difference. */
@@ -74,5 +89,15 @@ void net_reset(struct net_conn *conn);
 /* One pointer of the caller's for each connection, NULL at first. */
 void net_set_user(struct net_conn *conn, void *user);
 void *net_user(const struct net_conn *conn);
+
+/* ---- Datagrams: needed only by what uses them (discovery.c) ---- */
+
+/* A datagram has arrived, whole: `len` bytes (0 included), lent for the call as `peer`
+ * is, which sent it. */
+typedef void net_datagram(void *app, struct net_udp *udp, const struct net_peer *peer, const uint8_t *data, size_t len);
+
+/* Sends one datagram. Returns false when the system would not take it (no
+ * memory, no route, too long); one that it took may get lost all the same. */
+bool net_udp_send(struct net_udp *udp, const struct net_peer *peer, const void *data, size_t len);
 
 #endif

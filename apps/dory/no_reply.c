@@ -101,7 +101,7 @@ static bool dial(struct sender *sender, const struct addrinfo *address)
 {
     int error;
 
-    sender->fd = net_system_socket(address->ai_family);
+    sender->fd = net_system_socket(address->ai_family, SOCK_STREAM);
     if (sender->fd < 0) {
         return lost(sender, strerror(errno));
     }
@@ -129,7 +129,7 @@ static bool dial_any(struct sender *sender)
 {
     char error[160];
     struct addrinfo *addresses =
-        net_address_resolve(sender->target->host, sender->target->port, 0, error, sizeof error);
+        net_address_resolve(sender->target->host, sender->target->port, SOCK_STREAM, 0, error, sizeof error);
     const struct addrinfo *address = addresses;
     bool open = false;
 

@@ -227,7 +227,7 @@ static int listen_all(struct doryd *doryd)
     for (unsigned i = 0; i < doryd->options.listen_count; i++) {
         char name[256];
 
-        if (net_listen(doryd->net, doryd->options.listen[i], name, sizeof name) != 0) {
+        if (net_listen(doryd->net, NULL, doryd->options.listen[i], name, sizeof name) != 0) {
             return fail(doryd->options.listen[i], name);
         }
         printf("listening on %s\n", name);

@@ -95,7 +95,7 @@ static bool turn_of_lwiperf(void)
 
 static void begin_lwiperf(void)
 {
-    (void)tcp_close(device.net.listener);
+    net_stop_listening(&device.net);
     if (lwiperf_start_tcp_server_default(NULL, NULL) == NULL) {
         board_fail("no memory for lwiperf");
     }

@@ -92,8 +92,7 @@ static void begin_server(struct device *device)
         board_fail("DEVICE_BUFFER_SIZE: too small for a session");
     }
     device->net = (struct net){
-        .events = &service_events,
-        .app = &device->service,
+        .main = {.events = &service_events, .app = &device->service},
         .conns = device->conns,
         .conn_count = BOARD_CONNS,
         .linger_ms = LINGER_MS,
@@ -124,7 +123,7 @@ void device_begin(struct device *device)
     netif_set_up(&device->netif);
     (void)dhcp_start(&device->netif);
     device->begun_ms = board_now_ms();
-    if (net_listen(&device->net, PORT, BOARD_BACKLOG) != ERR_OK) {
+    if (net_listen(&device->net, NULL, PORT, BOARD_BACKLOG) != ERR_OK) {
         log_text("no memory to listen with\n");
     }
 }

@@ -60,15 +60,14 @@ static bool files_begin(void)
         .store_poll_ms = 1,
     };
     net = (struct net){
-        .events = &service_events,
-        .app = &service,
+        .main = {.events = &service_events, .app = &service},
         .conns = conns,
         .conn_count = CONNS,
         .linger_ms = 2000,
     };
     dory_server_begin(&server, net_now_ms());
     return slot_store_begin(&store) == DORY_OK && service_buffer_size(&server) <= sizeof headers[0] &&
-           net_listen(&net, 9002, BACKLOG) == ERR_OK;
+           net_listen(&net, NULL, 9002, BACKLOG) == ERR_OK;
 }
 
 int main(void)

@@ -63,7 +63,7 @@ uint32_t net_now_ms(void)
 /* Makes net_poll() look at the connection. */
 static void stir(struct net_conn *conn)
 {
-    struct net *net = conn->net;
+    struct net *net = conn->owner->net;
 
     net->several |= net->stirred != NULL && net->stirred != conn;
     net->stirred = conn;
@@ -191,9 +191,9 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 
 /* ---- Places ----------------------------------------------------------------- */
 
-static void attach(struct net_conn *conn, struct net *net, struct tcp_pcb *pcb, enum state state)
+static void attach(struct net_conn *conn, struct net_owner *owner, struct tcp_pcb *pcb, enum state state)
 {
-    conn->net = net;
+    conn->owner = owner;
     conn->pcb = pcb;
     conn->user = NULL;
     conn->state = (uint8_t)state;
@@ -231,22 +231,34 @@ static struct net_conn *take_place(struct net *net)
 
 static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
 {
-    struct net *net = arg;
+    struct net_owner *owner = arg;
     struct net_conn *conn;
 
     if (err != ERR_OK || pcb == NULL) {
         return ERR_VAL;
     }
-    conn = take_place(net);
+    conn = take_place(owner->net);
     if (conn == NULL) {
         return ERR_MEM; /* lwIP resets it */
     }
-    attach(conn, net, pcb, ACCEPTED);
+    attach(conn, owner, pcb, ACCEPTED);
     stir(conn);
     return ERR_OK;
 }
 
-err_t net_listen(struct net *net, uint16_t port, uint8_t backlog)
+/* From now on its tick() is called. */
+static void adopt(struct net *net, struct net_owner *owner)
+{
+    if (owner->net == NULL) {
+        owner->net = net;
+        if (owner != &net->main) {
+            owner->next = net->main.next;
+            net->main.next = owner;
+        }
+    }
+}
+
+err_t net_listen(struct net *net, struct net_owner *owner, uint16_t port, uint8_t backlog)
 {
     struct tcp_pcb *pcb = tcp_new();
     struct tcp_pcb *listener;
@@ -261,10 +273,28 @@ err_t net_listen(struct net *net, uint16_t port, uint8_t backlog)
         (void)tcp_close(pcb);
         return err;
     }
-    net->listener = listener;
-    tcp_arg(listener, net);
+    owner = owner != NULL ? owner : &net->main;
+    adopt(net, owner);
+    tcp_arg(listener, owner);
     tcp_accept(listener, on_accepted);
     return ERR_OK;
+}
+
+static bool is_ours(const struct net *net, const struct tcp_pcb_listen *listener)
+{
+    return listener->accept == on_accepted && ((const struct net_owner *)listener->callback_arg)->net == net;
+}
+
+void net_stop_listening(struct net *net)
+{
+    struct tcp_pcb_listen *next;
+
+    for (struct tcp_pcb_listen *listener = tcp_listen_pcbs.listen_pcbs; listener != NULL; listener = next) {
+        next = listener->next;
+        if (is_ours(net, listener)) {
+            (void)tcp_close((struct tcp_pcb *)listener);
+        }
+    }
 }
 
 struct net_conn *net_connect(struct net *net, const ip_addr_t *address, uint16_t port, void *user)
@@ -275,7 +305,8 @@ struct net_conn *net_connect(struct net *net, const ip_addr_t *address, uint16_t
     if (pcb == NULL) {
         return NULL;
     }
-    attach(conn, net, pcb, CONNECTING);
+    adopt(net, &net->main);
+    attach(conn, &net->main, pcb, CONNECTING);
     conn->user = user;
     if (tcp_connect(pcb, address, port, on_connected) != ERR_OK) {
         tcp_abort(detach(conn));
@@ -309,7 +340,7 @@ size_t net_send(struct net_conn *conn, const void *data, size_t len)
     }
     if (part > 0) {
         conn->notes |= NOTE_OUTPUT;
-        if (conn != conn->net->now) {
+        if (conn != conn->owner->net->now) {
             stir(conn);
         }
     }
@@ -396,7 +427,7 @@ static struct pbuf *skip_empty(struct pbuf *first)
 /* Offers what has arrived, in place, until less is taken than was offered. */
 static void feed(struct net_conn *conn)
 {
-    const struct net *net = conn->net;
+    const struct net_owner *owner = conn->owner;
     bool is_short = conn->received->tot_len < TCP_MSS;
     size_t len, taken;
 
@@ -404,7 +435,7 @@ static void feed(struct net_conn *conn)
     do {
         conn->received = skip_empty(conn->received);
         len = conn->received->len;
-        taken = net->events->received(net->app, conn, conn->received->payload, len);
+        taken = owner->events->received(owner->app, conn, conn->received->payload, len);
         if (conn->state != OPEN || conn->received == NULL) {
             return; /* the event closed it */
         }
@@ -426,7 +457,7 @@ static void feed(struct net_conn *conn)
 /* The event may have given the place to a new connection. */
 static void tell_closed(struct net_conn *conn, const char *reason)
 {
-    conn->net->events->closed(conn->net->app, conn, reason);
+    conn->owner->events->closed(conn->owner->app, conn, reason);
     if (conn->pcb == NULL) {
         forget(conn);
     }
@@ -434,7 +465,7 @@ static void tell_closed(struct net_conn *conn, const char *reason)
 
 static void handle_open(struct net_conn *conn)
 {
-    const struct net *net = conn->net;
+    const struct net_owner *owner = conn->owner;
 
     if ((conn->notes & NOTE_RESUME) != 0 && conn->received != NULL) {
         feed(conn);
@@ -445,11 +476,11 @@ static void handle_open(struct net_conn *conn)
     }
     if (conn->state == OPEN && conn->received == NULL && (conn->notes & (NOTE_FIN | NOTE_ENDED)) == NOTE_FIN) {
         conn->notes |= NOTE_ENDED;
-        net->events->ended(net->app, conn);
+        owner->events->ended(owner->app, conn);
     }
     if (conn->state == OPEN && (conn->notes & (NOTE_BLOCKED | NOTE_MOVED)) == (NOTE_BLOCKED | NOTE_MOVED)) {
         conn->notes &= (uint8_t) ~(NOTE_BLOCKED | NOTE_MOVED);
-        net->events->writable(net->app, conn);
+        owner->events->writable(owner->app, conn);
     }
 }
 
@@ -471,7 +502,7 @@ static void handle_lingering(struct net_conn *conn)
         conn->since_ms = now_ms;
     }
     conn->last_unsent = unsent;
-    if (now_ms - conn->since_ms >= conn->net->linger_ms) {
+    if (now_ms - conn->since_ms >= conn->owner->net->linger_ms) {
         net_reset(conn);
     }
 }
@@ -480,7 +511,7 @@ static void open_conn(struct net_conn *conn, bool outgoing)
 {
     conn->state = OPEN;
     conn->notes &= (uint8_t)~NOTE_OPENED;
-    conn->net->events->opened(conn->net->app, conn, outgoing);
+    conn->owner->events->opened(conn->owner->app, conn, outgoing);
     stir(conn); /* data or a FIN may have come along */
 }
 
@@ -518,12 +549,11 @@ static void handle(struct net_conn *conn)
 }
 
 /* While the backlog is full nobody else gets in: the oldest handshake makes room once it has had its time. */
-static void end_half_open(const struct net *net)
+static void end_half_open(const struct tcp_pcb_listen *listener)
 {
-    const struct tcp_pcb_listen *listener = (const struct tcp_pcb_listen *)net->listener;
     struct tcp_pcb *oldest = NULL;
 
-    if (listener == NULL || listener->accepts_pending < listener->backlog) {
+    if (listener->accepts_pending < listener->backlog) {
         return;
     }
     for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
@@ -537,6 +567,16 @@ static void end_half_open(const struct net *net)
     }
 }
 
+static void look_at_listeners(const struct net *net)
+{
+    for (const struct tcp_pcb_listen *listener = tcp_listen_pcbs.listen_pcbs; listener != NULL;
+         listener = listener->next) {
+        if (is_ours(net, listener)) {
+            end_half_open(listener);
+        }
+    }
+}
+
 static void look_at(struct net *net, struct net_conn *conn)
 {
     net->now = conn;
@@ -547,10 +587,22 @@ static void look_at(struct net *net, struct net_conn *conn)
 static void look_at_all(struct net *net, uint32_t now_ms)
 {
     net->looked_ms = now_ms;
-    end_half_open(net);
+    look_at_listeners(net);
     for (uint32_t i = 0; i < net->conn_count; i++) {
         look_at(net, &net->conns[i]);
     }
+}
+
+static uint32_t tick_all(const struct net *net, uint32_t now_ms)
+{
+    uint32_t least_ms = UINT32_MAX;
+
+    for (const struct net_owner *owner = &net->main; owner != NULL; owner = owner->next) {
+        uint32_t wait_ms = owner->events->tick(owner->app, now_ms);
+
+        least_ms = wait_ms < least_ms ? wait_ms : least_ms;
+    }
+    return least_ms;
 }
 
 uint32_t net_poll(struct net *net)
@@ -567,6 +619,6 @@ uint32_t net_poll(struct net *net)
     } else if (stirred != NULL) {
         look_at(net, stirred);
     }
-    wait_ms = net->events->tick(net->app, now_ms);
+    wait_ms = tick_all(net, now_ms);
     return net->stirred != NULL ? 0 : wait_ms;
 }

@@ -47,7 +47,7 @@
 
 /* A connection's place. Opaque by rule. */
 struct net_conn {
-    struct net *net;
+    struct net_owner *owner;
     struct tcp_pcb *pcb;   /* NULL: gone, or the place is free */
     struct pbuf *received; /* what has not been taken yet */
     void *user;
@@ -60,29 +60,31 @@ struct net_conn {
 
 /* The first part is set by the application, the rest is zero at first. */
 struct net {
-    const struct net_events *events;
-    void *app;
+    struct net_owner main;  /* of net_connect(), and of listeners that have no other */
     struct net_conn *conns; /* zeroed; as many as sessions, and at least one more to say `busy` and good-bye with */
     uint32_t conn_count;
     uint32_t linger_ms; /* how long a closed connection still discards input; 2,000 by design */
 
     /* The net's own. */
-    struct tcp_pcb *listener;
     struct net_conn *stirred; /* a connection that net_poll() is to look at, or NULL */
     bool several;             /* there are more of them */
     struct net_conn *now;     /* the one that it is looking at */
     uint32_t looked_ms;       /* when it last looked at all of them */
 };
 
-/* Listens on `port` of every address. The first `backlog` connections that are half open are kept for a second at least;
- * then a newer one may take their place. Returns ERR_OK, ERR_USE or ERR_MEM. */
-err_t net_listen(struct net *net, uint16_t port, uint8_t backlog);
+/* Listens on `port` of every address, for `owner` (NULL: net->main). The first `backlog` connections that are half open are
+ * kept for a second at least; then a newer one may take their place. Returns ERR_OK, ERR_USE or ERR_MEM. Each listener
+ * takes one of MEMP_NUM_TCP_PCB_LISTEN; all of them share `conns`. */
+err_t net_listen(struct net *net, struct net_owner *owner, uint16_t port, uint8_t backlog);
+
+/* Closes the net's listeners: no further connection is taken. */
+void net_stop_listening(struct net *net);
 
 /* Begins to connect; opened() or closed() follows from net_poll(). `user` is its first net_user(). Returns the connection
  * or NULL: no free place, or no memory in lwIP. */
 struct net_conn *net_connect(struct net *net, const ip_addr_t *address, uint16_t port, void *user);
 
-/* Hands on what has happened since the last call, then calls tick(). To be called after each frame that was given to lwIP
+/* Hands on what has happened since the last call, then calls the tick() of each owner. To be called after each frame that was given to lwIP
  * and after sys_check_timeouts(). Returns in how many ms it wants to be called again at the latest; 0: at once. */
 uint32_t net_poll(struct net *net);
 

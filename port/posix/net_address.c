@@ -47,7 +47,8 @@ static bool is_port(const char *text)
     return port <= UINT16_MAX;
 }
 
-struct addrinfo *net_address_resolve(const char *host, const char *port, int flags, char *error, size_t error_len)
+struct addrinfo *net_address_resolve(const char *host, const char *port, int type, int flags, char *error,
+                                     size_t error_len)
 {
     if (!is_port(port)) {
         snprintf(error, error_len, "The port must be a number up to 65535");
@@ -55,7 +56,7 @@ struct addrinfo *net_address_resolve(const char *host, const char *port, int fla
     }
     /* Without AI_ADDRCONFIG, which doesn't count loopback as a configured
      * address: "localhost" would lose one of its two. */
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = type, .ai_flags = flags | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     int failure = getaddrinfo(host, port, &hints, &list);
     if (failure == 0)
@@ -64,19 +65,24 @@ struct addrinfo *net_address_resolve(const char *host, const char *port, int fla
     return NULL;
 }
 
-int net_address_print(int fd, char *name, size_t name_len)
+int net_address_print(const struct sockaddr *address, size_t len, char *name, size_t name_len)
 {
-    struct sockaddr_storage address;
-    socklen_t len = sizeof address;
     char host[NET_HOST_LEN];
     char port[NET_PORT_LEN];
-    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-        return -1;
-    if (getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    if (getnameinfo(address, (socklen_t)len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) !=
+        0) {
         errno = EAFNOSUPPORT;
         return -1;
     }
     snprintf(name, name_len, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
     return 0;
+}
+
+int net_address_of(int fd, char *name, size_t name_len)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        return -1;
+    return net_address_print((const struct sockaddr *)&address, len, name, name_len);
 }

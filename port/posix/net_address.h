@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 struct addrinfo;
+struct sockaddr;
 
 /* Longest host name and "[address%scope]:port", with NUL. */
 #define NET_HOST_LEN 256
@@ -18,13 +19,17 @@ struct addrinfo;
  * that points into `address`. Returns false if it is neither. */
 bool net_address_split(const char *address, char *host, const char **port);
 
-/* Looks `host` and `port` up for TCP; `flags` are getaddrinfo()'s AI_... .
+/* Looks `host` and `port` up for sockets of `type` (SOCK_...); `flags` are getaddrinfo()'s AI_... .
  * Returns the addresses, best first, for freeaddrinfo(), or NULL and a sentence
  * in `error`. May block. */
-struct addrinfo *net_address_resolve(const char *host, const char *port, int flags, char *error, size_t error_len);
+struct addrinfo *net_address_resolve(const char *host, const char *port, int type, int flags, char *error,
+                                     size_t error_len);
 
-/* Writes the address that socket `fd` is bound to, "127.0.0.1:9002" or
- * "[::1]:9002", to `name`. Returns 0, or -1 with errno. */
-int net_address_print(int fd, char *name, size_t name_len);
+/* Writes an address, as "127.0.0.1:9002" or "[::1]:9002", to `name`. Returns 0,
+ * or -1 with errno. */
+int net_address_print(const struct sockaddr *address, size_t len, char *name, size_t name_len);
+
+/* Likewise the one that socket `fd` is bound to. */
+int net_address_of(int fd, char *name, size_t name_len);
 
 #endif

@@ -35,14 +35,15 @@
 
 /* ---- Life ---- */
 
-struct net_conn *net_conn_new(struct net *net, int fd, enum net_conn_state state)
+struct net_conn *net_conn_new(struct net_owner *owner, int fd, enum net_conn_state state)
 {
+    struct net *net = owner->net;
     struct net_conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL)
         return NULL;
     /* Writable until send() says otherwise; while connecting it is the news that counts. */
     conn->watch = (struct net_watch){.fd = fd, .kind = NET_WATCH_CONN, .writable = state == NET_OPEN};
-    conn->net = net;
+    conn->owner = owner;
     conn->read_len = NET_SMALL_READ_LEN;
     conn->state = (uint8_t)state;
     if (fd >= 0 && net_poller_add(net->poller, &conn->watch) != 0) {
@@ -60,7 +61,7 @@ static void free_withheld(struct net_conn *conn)
 {
     if (conn->withheld == NULL)
         return;
-    conn->net->withheld_len -= conn->withheld->len;
+    conn->owner->net->withheld_len -= conn->withheld->len;
     free(conn->withheld);
     conn->withheld = NULL;
 }
@@ -69,7 +70,7 @@ static void close_socket(struct net_conn *conn, bool reset)
 {
     if (conn->watch.fd < 0)
         return;
-    net_poller_remove(conn->net->poller, &conn->watch);
+    net_poller_remove(conn->owner->net->poller, &conn->watch);
     if (reset)
         (void)setsockopt(conn->watch.fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
     close(conn->watch.fd);
@@ -84,9 +85,9 @@ void net_conn_drop(struct net_conn *conn, bool reset)
     conn->dial = NULL;
     conn->state = NET_DEAD;
     net_link_remove(&conn->watch.ready);
-    net_list_append(&conn->net->dead, &conn->home);
-    conn->net->conn_count--;
-    net_accept_again(conn->net);
+    net_list_append(&conn->owner->net->dead, &conn->home);
+    conn->owner->net->conn_count--;
+    net_accept_again(conn->owner->net);
 }
 
 int net_socket_error(int fd)
@@ -111,13 +112,13 @@ void net_conn_fail(struct net_conn *conn)
 {
     const char *why = reason(conn);
     net_conn_drop(conn, true);
-    conn->net->options.events->closed(conn->net->options.app, conn, why);
+    conn->owner->events->closed(conn->owner->app, conn, why);
 }
 
 void net_conn_list_ready(struct net_conn *conn)
 {
     if (!net_link_listed(&conn->watch.ready))
-        net_list_append(&conn->net->ready, &conn->watch.ready);
+        net_list_append(&conn->owner->net->ready, &conn->watch.ready);
 }
 
 static void hang_up(struct net_conn *conn, int error)
@@ -154,14 +155,14 @@ static void withhold(struct net_conn *conn, const uint8_t *data, size_t len)
     conn->withheld->len = (uint32_t)len;
     conn->withheld->taken = 0;
     memcpy(conn->withheld->bytes, data, len);
-    conn->net->withheld_len += len;
+    conn->owner->net->withheld_len += len;
 }
 
 /* Returns how many were taken. The connection may be gone afterwards. */
 static size_t offer(struct net_conn *conn, const uint8_t *data, size_t len)
 {
     conn->resumed = false;
-    return conn->net->options.events->received(conn->net->options.app, conn, data, len);
+    return conn->owner->events->received(conn->owner->app, conn, data, len);
 }
 
 static void offer_withheld(struct net_conn *conn)
@@ -177,7 +178,7 @@ static void offer_withheld(struct net_conn *conn)
 
 static size_t next_read_len(const struct net_conn *conn)
 {
-    return conn->net->withheld_len < NET_WITHHELD_LEN ? conn->read_len : NET_SMALL_READ_LEN;
+    return conn->owner->net->withheld_len < NET_WITHHELD_LEN ? conn->read_len : NET_SMALL_READ_LEN;
 }
 
 static void on_nothing_read(struct net_conn *conn, ssize_t got)
@@ -195,11 +196,11 @@ static void on_nothing_read(struct net_conn *conn, ssize_t got)
 
 static void on_read(struct net_conn *conn, size_t len, bool full)
 {
-    size_t taken = offer(conn, conn->net->buffer, len);
+    size_t taken = offer(conn, conn->owner->net->buffer, len);
     if (conn->state != NET_OPEN)
         return;
     if (taken < len)
-        withhold(conn, conn->net->buffer + taken, len - taken);
+        withhold(conn, conn->owner->net->buffer + taken, len - taken);
     else if (full && conn->read_len < NET_BUFFER_LEN)
         conn->read_len *= 2;
 }
@@ -208,7 +209,7 @@ static void receive(struct net_conn *conn)
 {
     for (size_t received = 0; received < NET_TURN_LEN && can_read(conn);) {
         size_t len = next_read_len(conn);
-        ssize_t got = recv(conn->watch.fd, conn->net->buffer, len, 0);
+        ssize_t got = recv(conn->watch.fd, conn->owner->net->buffer, len, 0);
         if (got <= 0) {
             on_nothing_read(conn, got);
             continue;
@@ -275,7 +276,7 @@ uint32_t net_unsent(const struct net_conn *conn)
  * what the peer has not read yet. Hence first only the way out is shut. */
 static void say_goodbye(struct net_conn *conn)
 {
-    struct net *net = conn->net;
+    struct net *net = conn->owner->net;
     free_withheld(conn);
     if (conn->in_over || conn->watch.hangup || shutdown(conn->watch.fd, SHUT_WR) != 0) {
         net_conn_drop(conn, false);
@@ -313,7 +314,7 @@ void net_reset(struct net_conn *conn)
 /* What was sent shall arrive, over a slow line as well. */
 void net_conn_expire(struct net_conn *conn)
 {
-    struct net *net = conn->net;
+    struct net *net = conn->owner->net;
     uint32_t unsent = net_system_unsent(conn->watch.fd);
     uint32_t least = net->options.linger_ms * SLOWEST_BYTES_PER_S / 1000u + 1u;
     if (unsent == 0 || conn->unsent < unsent || conn->unsent - unsent < least) {
@@ -329,7 +330,7 @@ void net_conn_expire(struct net_conn *conn)
 static void discard(struct net_conn *conn)
 {
     for (size_t received = 0; received < NET_TURN_LEN && conn->watch.readable;) {
-        ssize_t got = recv(conn->watch.fd, conn->net->buffer, NET_BUFFER_LEN, 0);
+        ssize_t got = recv(conn->watch.fd, conn->owner->net->buffer, NET_BUFFER_LEN, 0);
         if (got > 0) {
             received += (size_t)got;
         } else if (got < 0 && net_would_block(errno)) {
@@ -350,8 +351,8 @@ static bool can_write(const struct net_conn *conn)
 
 static void on_open(struct net_conn *conn)
 {
-    const struct net_events *events = conn->net->options.events;
-    void *app = conn->net->options.app;
+    const struct net_events *events = conn->owner->events;
+    void *app = conn->owner->app;
     if (can_write(conn)) {
         conn->wants_write = false;
         events->writable(app, conn);

@@ -34,7 +34,7 @@ void net_dial_free(struct net_dial *dial)
 /* Begins to connect. Returns 0, or errno with no socket left. */
 static int begin(struct net_conn *conn, const struct addrinfo *address)
 {
-    int fd = net_system_socket(address->ai_family);
+    int fd = net_system_socket(address->ai_family, SOCK_STREAM);
     if (fd < 0)
         return errno;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -42,7 +42,7 @@ static int begin(struct net_conn *conn, const struct addrinfo *address)
     if (connect(fd, address->ai_addr, address->ai_addrlen) != 0 && errno != EINPROGRESS && errno != EINTR)
         error = errno;
     conn->watch = (struct net_watch){.fd = fd, .kind = NET_WATCH_CONN};
-    if (error == 0 && net_poller_add(conn->net->poller, &conn->watch) != 0)
+    if (error == 0 && net_poller_add(conn->owner->net->poller, &conn->watch) != 0)
         error = errno;
     if (error == 0)
         return 0;
@@ -73,7 +73,7 @@ static struct net_dial *look_up(const char *host, const char *port, char *error,
         snprintf(error, error_len, "%s", strerror(ENOMEM));
         return NULL;
     }
-    dial->addresses = net_address_resolve(host, port, 0, error, error_len);
+    dial->addresses = net_address_resolve(host, port, SOCK_STREAM, 0, error, error_len);
     dial->next = dial->addresses;
     if (dial->addresses != NULL)
         return dial;
@@ -87,7 +87,7 @@ struct net_conn *net_connect(struct net *net, const char *host, const char *port
     struct net_dial *dial = look_up(host, port, error, error_len);
     if (dial == NULL)
         return NULL;
-    struct net_conn *conn = net_conn_new(net, -1, NET_CONNECTING);
+    struct net_conn *conn = net_conn_new(&net->main, -1, NET_CONNECTING);
     if (conn == NULL) {
         snprintf(error, error_len, "%s", strerror(errno));
         net_dial_free(dial);
@@ -106,14 +106,14 @@ static void on_connected(struct net_conn *conn)
     conn->dial = NULL;
     conn->error = 0;
     conn->state = NET_OPEN;
-    conn->net->options.events->opened(conn->net->options.app, conn, true);
+    conn->owner->events->opened(conn->owner->app, conn, true);
 }
 
 static void on_refused(struct net_conn *conn, int error)
 {
     if (conn->error == 0)
         conn->error = error;
-    net_poller_remove(conn->net->poller, &conn->watch);
+    net_poller_remove(conn->owner->net->poller, &conn->watch);
     close(conn->watch.fd);
     conn->watch.fd = -1;
 }

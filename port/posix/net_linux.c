@@ -15,9 +15,9 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
-int net_system_socket(int family)
+int net_system_socket(int family, int type)
 {
-    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 int net_system_accept(int listener)

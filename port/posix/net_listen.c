@@ -30,7 +30,7 @@
 
 static int open_listener(const struct addrinfo *address)
 {
-    int fd = net_system_socket(address->ai_family);
+    int fd = net_system_socket(address->ai_family, SOCK_STREAM);
     if (fd < 0)
         return -1;
     int on = 1;
@@ -59,7 +59,17 @@ static int open_first(const struct addrinfo *addresses)
     return -1;
 }
 
-static int add_listener(struct net *net, int fd)
+/* From now on its tick() is called. */
+static void adopt(struct net *net, struct net_owner *owner)
+{
+    if (owner->net == NULL) {
+        owner->net = net;
+        owner->next = net->main.next;
+        net->main.next = owner;
+    }
+}
+
+static int add_listener(struct net *net, struct net_owner *owner, int fd)
 {
     struct net_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL)
@@ -69,11 +79,13 @@ static int add_listener(struct net *net, int fd)
         free(listener);
         return -1;
     }
+    listener->owner = owner != NULL ? owner : &net->main;
+    adopt(net, listener->owner);
     net_list_append(&net->listeners, &listener->home);
     return 0;
 }
 
-int net_listen(struct net *net, const char *address, char *name, size_t name_len)
+int net_listen(struct net *net, struct net_owner *owner, const char *address, char *name, size_t name_len)
 {
     char host[NET_HOST_LEN];
     const char *port;
@@ -81,12 +93,12 @@ int net_listen(struct net *net, const char *address, char *name, size_t name_len
         snprintf(name, name_len, "An address is HOST:PORT or [IPV6]:PORT");
         return -1;
     }
-    struct addrinfo *addresses = net_address_resolve(host, port, AI_PASSIVE, name, name_len);
+    struct addrinfo *addresses = net_address_resolve(host, port, SOCK_STREAM, AI_PASSIVE, name, name_len);
     if (addresses == NULL)
         return -1;
     int fd = open_first(addresses);
     freeaddrinfo(addresses);
-    if (fd >= 0 && net_address_print(fd, name, name_len) == 0 && add_listener(net, fd) == 0)
+    if (fd >= 0 && net_address_of(fd, name, name_len) == 0 && add_listener(net, owner, fd) == 0)
         return 0;
     snprintf(name, name_len, "%s", strerror(errno));
     if (fd >= 0)
@@ -97,6 +109,7 @@ int net_listen(struct net *net, const char *address, char *name, size_t name_len
 /* The memory stays until net_free(): this may be a listener's own turn. */
 void net_stop_listening(struct net *net)
 {
+    net_udp_close_all(net);
     for (struct net_link *link = net->listeners.next; link != &net->listeners; link = link->next) {
         struct net_listener *listener = net_object(link, struct net_listener, home);
         if (listener->watch.fd < 0)
@@ -129,23 +142,23 @@ static void pause_accepting(struct net *net)
     net->accept_retry_ms = net_now_ms() + ACCEPT_RETRY_MS;
 }
 
-static void admit(struct net *net, int fd)
+static void admit(struct net *net, struct net_owner *owner, int fd)
 {
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    struct net_conn *conn = net_conn_new(net, fd, NET_OPEN);
+    struct net_conn *conn = net_conn_new(owner, fd, NET_OPEN);
     if (conn == NULL) {
         close(fd);
         pause_accepting(net);
         return;
     }
-    net->options.events->opened(net->options.app, conn, false);
+    owner->events->opened(owner->app, conn, false);
 }
 
 static void accept_one(struct net *net, struct net_listener *listener)
 {
     int fd = net_system_accept(listener->watch.fd);
     if (fd >= 0)
-        admit(net, fd);
+        admit(net, listener->owner, fd);
     else if (net_would_block(errno))
         listener->watch.readable = false;
     else if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO) /* those: a peer that has given up */

@@ -37,9 +37,11 @@ struct net *net_new(const struct net_options *options)
     if (net == NULL)
         return NULL;
     net->options = *options;
+    net->main = (struct net_owner){.events = options->events, .app = options->app, .net = net};
     net->waker.fd = -1;
     net->wake_fd = -1;
-    struct net_link *lists[] = {&net->ready, &net->turn, &net->open, &net->lingering, &net->dead, &net->listeners};
+    struct net_link *lists[] = {&net->ready, &net->turn,      &net->open, &net->lingering,
+                                &net->dead,  &net->listeners, &net->udps};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         net_list_init(lists[i]);
     net->poller = net_poller_new();
@@ -88,6 +90,7 @@ void net_free(struct net *net)
     drop_all(&net->lingering);
     free_dead(net);
     free_listeners(net);
+    net_udp_free_all(net);
     if (net->waker.fd >= 0)
         close(net->waker.fd);
     if (net->wake_fd != net->waker.fd)
@@ -135,6 +138,9 @@ static void take_turn(struct net *net, struct net_watch *watch)
         break;
     case NET_WATCH_LISTENER:
         net_listener_turn(net, net_object(watch, struct net_listener, watch));
+        break;
+    case NET_WATCH_UDP:
+        net_udp_turn(net, net_object(watch, struct net_udp, watch));
         break;
     case NET_WATCH_WAKER:
         on_woken(net);
@@ -193,6 +199,16 @@ static int poll_timeout(struct net *net, uint32_t now_ms, uint32_t tick_ms)
     return (int)wait_ms;
 }
 
+static uint32_t tick_all(const struct net *net, uint32_t now_ms)
+{
+    uint32_t least_ms = UINT32_MAX;
+    for (const struct net_owner *owner = &net->main; owner != NULL; owner = owner->next) {
+        uint32_t wait_ms = owner->events->tick(owner->app, now_ms);
+        least_ms = wait_ms < least_ms ? wait_ms : least_ms;
+    }
+    return least_ms;
+}
+
 int net_run(struct net *net)
 {
     int timeout_ms = 0;
@@ -203,7 +219,7 @@ int net_run(struct net *net)
         uint32_t now_ms = net_now_ms();
         expire_lingering(net, now_ms);
         retry_accepting(net, now_ms);
-        uint32_t tick_ms = net->options.events->tick(net->options.app, now_ms);
+        uint32_t tick_ms = tick_all(net, now_ms);
         free_dead(net);
         timeout_ms = poll_timeout(net, now_ms, tick_ms);
     } while (!atomic_exchange(&net->stopping, false));

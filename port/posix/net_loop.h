@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the POSIX net share: the loop (net_loop.c), its listeners
- * (net_listen.c) and its connections (net_conn.c, net_dial.c, net_file.c).
+ * (net_listen.c), its connections (net_conn.c, net_dial.c, net_file.c), and its
+ * UDP sockets (net_udp.c).
  * Not for anybody else.
  *
  * Implementation notes
@@ -39,6 +40,7 @@
 
 struct net {
     struct net_options options;
+    struct net_owner main; /* the first of all */
     struct net_poller *poller;
     struct net_link ready; /* watches that get a turn in the next round */
     struct net_link turn;  /* those that still get one in this round */
@@ -46,6 +48,7 @@ struct net {
     struct net_link lingering; /* by deadline, which is the order of arrival */
     struct net_link dead;
     struct net_link listeners;
+    struct net_link udps;
     struct net_watch waker;
     int wake_fd;
     atomic_bool stopping;
@@ -60,6 +63,14 @@ struct net {
 struct net_listener {
     struct net_watch watch; /* fd -1 when it was closed */
     struct net_link home;
+    struct net_owner *owner;
+};
+
+struct net_udp {
+    struct net_watch watch; /* fd -1 when it was closed */
+    struct net_link home;
+    net_datagram *received;
+    void *app;
 };
 
 enum net_conn_state { NET_CONNECTING, NET_OPEN, NET_LINGERING, NET_DEAD };
@@ -77,7 +88,7 @@ struct net_dial; /* net_dial.c: addresses still to be tried */
 struct net_conn {
     struct net_watch watch; /* fd -1 when there is none */
     struct net_link home;
-    struct net *net;
+    struct net_owner *owner;
     void *user;
     struct net_withheld *withheld;
     struct net_dial *dial;
@@ -93,8 +104,8 @@ struct net_conn {
 
 /* net_conn.c */
 
-/* Adopts `fd` (-1: none yet), watched. Returns NULL with errno, `fd` left open. */
-struct net_conn *net_conn_new(struct net *net, int fd, enum net_conn_state state);
+/* Makes `fd` (-1: none yet) a connection of `owner`, watched. Returns NULL with errno, `fd` left open. */
+struct net_conn *net_conn_new(struct net_owner *owner, int fd, enum net_conn_state state);
 
 /* Does what there is to do, up to a bound. */
 void net_conn_turn(struct net_conn *conn);
@@ -124,6 +135,11 @@ int net_socket_error(int fd);
 /* net_dial.c */
 void net_dial_turn(struct net_conn *conn);
 void net_dial_free(struct net_dial *dial);
+
+/* net_udp.c */
+void net_udp_turn(struct net *net, struct net_udp *udp);
+void net_udp_close_all(struct net *net);
+void net_udp_free_all(struct net *net);
 
 /* net_listen.c */
 void net_listener_turn(struct net *net, struct net_listener *listener);

@@ -40,9 +40,9 @@ static int without_signal(int fd)
     return fd;
 }
 
-int net_system_socket(int family)
+int net_system_socket(int family, int type)
 {
-    return without_signal(marked(socket(family, SOCK_STREAM, 0)));
+    return without_signal(marked(socket(family, type, 0)));
 }
 
 int net_system_accept(int listener)

@@ -12,7 +12,7 @@
 #include "../net.h"
 
 struct net_options {
-    const struct net_events *events;
+    const struct net_events *events; /* of net_connect(), and of listeners that have no other owner */
     void *app;
     uint32_t linger_ms; /* how long a closed connection still discards input; 2,000 by design */
     size_t max_conns;   /* connections at once, lingering ones included; further ones stay in the backlog.
@@ -24,11 +24,11 @@ struct net_options {
 struct net *net_new(const struct net_options *options);
 void net_free(struct net *net);
 
-/* Listens on `address`, "HOST:PORT" or "[IPV6]:PORT", port 0 picks one. Returns
- * 0 and writes the address it really listens on to `name` ("127.0.0.1:9002",
+/* Listens on `address`, "HOST:PORT" or "[IPV6]:PORT", port 0 picks one, for
+ * `owner`; NULL: for the net's, which the options named. Returns 0 and writes the address it really listens on to `name` ("127.0.0.1:9002",
  * "[::1]:9002"; at most `name_len` bytes with NUL), or -1 and a sentence in
  * `name`. */
-int net_listen(struct net *net, const char *address, char *name, size_t name_len);
+int net_listen(struct net *net, struct net_owner *owner, const char *address, char *name, size_t name_len);
 
 /* Begins to connect to `host` (a name or an address without brackets) and
  * `port`; every address of the name is tried in turn. Returns the connection,
@@ -45,10 +45,10 @@ int net_run(struct net *net);
  * from signal handlers; before net_run(), too, which then does one round. */
 void net_stop(struct net *net);
 
-/* Makes the loop call tick() now. From any thread, and from signal handlers. */
+/* Makes the loop call every tick() now. From any thread, and from signal handlers. */
 void net_wake(struct net *net);
 
-/* Closes the listeners: no further connection is taken. */
+/* Closes the listeners and UDP sockets: nothing new is taken. */
 void net_stop_listening(struct net *net);
 
 /* Connections that are open now, lingering ones included. */

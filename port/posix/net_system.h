@@ -13,7 +13,7 @@
 
 /* Both return a socket that doesn't block and that programs started by this one
  * don't inherit, or -1 with errno. */
-int net_system_socket(int family);
+int net_system_socket(int family, int type);
 int net_system_accept(int listener);
 
 /* Makes what wakes the loop: fds[0] is watched, a write of 8 bytes to fds[1]

@@ -5,9 +5,9 @@
 
 UNIT_LWIP := $(patsubst tests/lwip/%.c,%,$(wildcard tests/lwip/test_*.c))
 
-# No more of lwIP than TCP needs: the netif is the test's own.
-UNIT_LWIP_CORE := $(filter-out %/udp.c %/dhcp.c %/etharp.c %/icmp.c %/ethernet.c,$(lwip:%=$(lwip_source)/%.c))
-UNIT_LWIP_C := port/lwip/net_lwip.c $(wildcard tests/lwip/*.c)
+# No more of lwIP than TCP and UDP need: the netif is the test's own.
+UNIT_LWIP_CORE := $(filter-out %/dhcp.c %/etharp.c %/icmp.c %/ethernet.c,$(lwip:%=$(lwip_source)/%.c))
+UNIT_LWIP_C := $(wildcard port/lwip/*.c tests/lwip/*.c)
 UNIT_LWIP_CPPFLAGS := $(CPPFLAGS) -Itests/lwip -Iboards/common -isystem $(LWIP_DIR)/src/include
 
 build/lwip-unit/obj/%.o: %.c Makefile tests/lwip/lwip.mk | deps-check
@@ -16,8 +16,8 @@ build/lwip-unit/obj/%.o: %.c Makefile tests/lwip/lwip.mk | deps-check
 build/lwip-unit/lwip/%.o: $(LWIP_DIR)/src/%.c tests/lwip/lwip.mk | deps-check
 	$(call say,CC) mkdir -p $(@D); $(cc.asan) $(UNIT_LWIP_CPPFLAGS) -std=c11 -g $(flags.asan) -MD -MP -c -o $@ $<
 
-build/lwip-unit/test_%: build/lwip-unit/obj/tests/lwip/test_%.o build/lwip-unit/obj/port/lwip/net_lwip.o \
-    $(UNIT_LWIP_CORE:$(LWIP_DIR)/src/%.c=build/lwip-unit/lwip/%.o)
+build/lwip-unit/test_%: build/lwip-unit/obj/tests/lwip/test_%.o \
+    $(patsubst %.c,build/lwip-unit/obj/%.o,$(wildcard port/lwip/*.c)) $(UNIT_LWIP_CORE:$(LWIP_DIR)/src/%.c=build/lwip-unit/lwip/%.o)
 	$(call say,LINK) $(cc.asan) $(CFLAGS) $(flags.asan) -o $@ $^ -lcmocka
 
 -include $(UNIT_LWIP_C:%.c=build/lwip-unit/obj/%.d)

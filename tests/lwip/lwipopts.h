@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lwIP's configuration for test_net_lwip.c: TCP over IPv4, small pools that are counted and checked, and short times. */
+/* lwIP's configuration for test_net_lwip.c: TCP and UDP over IPv4, small pools that are counted and checked, and short times. */
 #ifndef LWIPOPTS_H
 #define LWIPOPTS_H
 
@@ -12,7 +12,7 @@
 #define LWIP_CALLBACK_API 1
 
 #define LWIP_TCP 1
-#define LWIP_UDP 0
+#define LWIP_UDP 1
 #define LWIP_ICMP 0
 #define LWIP_RAW 0
 #define LWIP_ARP 0
@@ -44,6 +44,7 @@
 #define MEMP_NUM_PBUF 4
 #define MEMP_NUM_TCP_PCB 8
 #define MEMP_NUM_TCP_PCB_LISTEN 2
+#define MEMP_NUM_UDP_PCB 2
 #define MEMP_NUM_TCP_SEG 32
 
 #define MEM_OVERFLOW_CHECK 1
@@ -59,6 +60,7 @@
 #define MEMP_STATS 1
 #define IP_STATS 0
 #define TCP_STATS 0
+#define UDP_STATS 0
 #define SYS_STATS 0
 
 /* Every run is the same. */

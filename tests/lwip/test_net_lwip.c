@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The net over lwIP: a server's and a client's, in one process and over one lwIP. Its only netif is a wire that ends where
+ * The net over lwIP: a server's and a client's, in one process and over one lwIP, and datagrams. Its only netif is a wire that ends where
  * it begins; the test delivers its frames one by one, loses some, adds its own, and moves the clock. Not here: what a
  * server does with its connections, which the system tests of the boards are for.
  */
@@ -16,8 +16,10 @@
 #include <lwip/sys.h>
 #include <lwip/tcp.h>
 #include <lwip/timeouts.h>
+#include <lwip/udp.h>
 
 #include "../../port/lwip/net_lwip.h"
+#include "../../port/lwip/net_udp_lwip.h"
 
 #define PORT 9002
 #define NOBODY 9003 /* where nobody listens */
@@ -70,9 +72,15 @@ static struct tcp_hdr *tcp_of(struct frame *frame)
     return (struct tcp_hdr *)(void *)(frame->bytes + IP_HLEN);
 }
 
+/* The ports stand at the same places in UDP. */
 static bool is_to_server(struct frame *frame)
 {
     return tcp_of(frame)->dest == lwip_htons(PORT);
+}
+
+static bool has_flag(struct frame *frame, uint8_t flag)
+{
+    return frame->bytes[9] == IP_PROTO_TCP && (TCPH_FLAGS(tcp_of(frame)) & flag) != 0;
 }
 
 static struct frame *add_frame(size_t len)
@@ -93,8 +101,8 @@ static err_t wire_output(struct netif *netif, struct pbuf *packet, const ip4_add
     (void)netif;
     (void)to;
     pbuf_copy_partial(packet, frame->bytes, frame->len, 0);
-    wire.resets += (TCPH_FLAGS(tcp_of(frame)) & TCP_RST) != 0;
-    wire.ends += (TCPH_FLAGS(tcp_of(frame)) & TCP_FIN) != 0;
+    wire.resets += has_flag(frame, TCP_RST);
+    wire.ends += has_flag(frame, TCP_FIN);
     if (is_to_server(frame)) {
         wire.client_window = lwip_ntohs(tcp_of(frame)->wnd);
     }
@@ -108,7 +116,7 @@ static err_t wire_begin(struct netif *netif)
 {
     netif->output = wire_output;
     netif->mtu = MAX_FRAME;
-    netif->flags = NETIF_FLAG_LINK_UP;
+    netif->flags = NETIF_FLAG_LINK_UP | NETIF_FLAG_BROADCAST;
     return ERR_OK;
 }
 
@@ -149,11 +157,12 @@ struct app {
     struct net_conn *victim; /* closed in the next received(), a millisecond later */
     bool act_resets;
     bool reconnects;           /* in closed(), after net_close() */
+    uint32_t tick_ms;          /* what tick() returns */
     const char *send_at_tick;  /* sent on `conn` in the next tick() */
     const char *answer_at_end; /* sent in ended(), and the connection closed */
 
     /* what has happened */
-    unsigned opened, outgoing, offers, ended, writable, closed;
+    unsigned opened, outgoing, offers, ended, writable, closed, ticks;
     struct net_conn *conn; /* the latest */
     size_t received, sent;
     uint8_t first[32]; /* of what was received */
@@ -290,11 +299,12 @@ static uint32_t on_tick(void *context, uint32_t now_ms)
     struct app *app = context;
 
     assert_in_range(clock_ms - now_ms, 0, 1);
+    app->ticks++;
     if (app->send_at_tick != NULL) {
         (void)net_send(app->conn, app->send_at_tick, strlen(app->send_at_tick));
         app->send_at_tick = NULL;
     }
-    return 1000;
+    return app->tick_ms;
 }
 
 static const struct net_events events = {on_opened, on_received, on_ended, on_writable, on_closed, on_tick};
@@ -449,9 +459,8 @@ static void release_heap(struct hoard *hoard)
 
 static void begin_app(struct app *app)
 {
-    *app = (struct app){.take_most = SIZE_MAX, .take_until = SIZE_MAX};
-    app->net.events = &events;
-    app->net.app = app;
+    *app = (struct app){.take_most = SIZE_MAX, .take_until = SIZE_MAX, .tick_ms = 1000};
+    app->net.main = (struct net_owner){.events = &events, .app = app};
     app->net.conns = app->places;
     app->net.conn_count = PLACES;
     app->net.linger_ms = LINGER_MS;
@@ -466,7 +475,7 @@ static int set_up(void **state)
     heap_used_before = lwip_stats.mem.used;
     begin_app(&server);
     begin_app(&client);
-    assert_int_equal(net_listen(&server.net, PORT, BACKLOG), ERR_OK);
+    assert_int_equal(net_listen(&server.net, NULL, PORT, BACKLOG), ERR_OK);
     wire.first = wire.count = wire.resets = wire.ends = 0;
     wire.to_server_lost = wire.to_client_lost = false;
     return 0;
@@ -477,10 +486,7 @@ static void reset_all(struct app *app)
     for (unsigned i = 0; i < PLACES; i++) {
         net_reset(&app->places[i]);
     }
-    if (app->net.listener != NULL) {
-        (void)tcp_close(app->net.listener);
-        app->net.listener = NULL;
-    }
+    net_stop_listening(&app->net);
 }
 
 /* Whatever happened, lwIP has all of its memory back. */
@@ -576,18 +582,17 @@ static void without_a_place_or_memory_or_a_route_nothing_is_connected(void **sta
 
 static void a_port_that_is_taken_is_refused_without_a_leak(void **state)
 {
-    struct net other = {.events = &events};
+    struct net second = {.main = {.events = &events}};
     struct hoard hoard;
 
     (void)state;
-    assert_int_equal(net_listen(&other, PORT, BACKLOG), ERR_USE);
+    assert_int_equal(net_listen(&second, NULL, PORT, BACKLOG), ERR_USE);
     hoard_pool(&hoard, MEMP_TCP_PCB_LISTEN);
-    assert_int_equal(net_listen(&other, NOBODY, BACKLOG), ERR_MEM);
+    assert_int_equal(net_listen(&second, NULL, NOBODY, BACKLOG), ERR_MEM);
     release_pool(&hoard, MEMP_TCP_PCB_LISTEN);
     hoard_pool(&hoard, MEMP_TCP_PCB);
-    assert_int_equal(net_listen(&other, NOBODY, BACKLOG), ERR_MEM);
+    assert_int_equal(net_listen(&second, NULL, NOBODY, BACKLOG), ERR_MEM);
     release_pool(&hoard, MEMP_TCP_PCB);
-    assert_null(other.listener);
 }
 
 static void a_connection_may_be_given_up_before_it_came_through(void **state)
@@ -1224,9 +1229,9 @@ static void an_event_may_close_or_reset_its_connection(void **state)
     for (unsigned resets = 0; resets < 2; resets++) {
         for (enum event event = AT_OPENED; event <= AT_CLOSED; event++) {
             begin_app(&client);
-            struct tcp_pcb *listener = server.net.listener;
+            net_stop_listening(&server.net);
             begin_app(&server);
-            server.net.listener = listener;
+            assert_int_equal(net_listen(&server.net, NULL, PORT, BACKLOG), ERR_OK);
             server.act_at = event;
             server.act_resets = resets != 0;
             server.to_send = event == AT_WRITABLE ? 5000 : 1000;
@@ -1409,10 +1414,10 @@ static void a_full_backlog_gives_its_oldest_handshake_a_second(void **state)
 
 static void handshakes_of_others_are_left_alone(void **state)
 {
-    struct net other = {.events = &events, .app = &server, .conns = NULL};
+    struct net second = {.main = {.events = &events, .app = &server}};
 
     (void)state;
-    assert_int_equal(net_listen(&other, NOBODY, BACKLOG), ERR_OK);
+    assert_int_equal(net_listen(&second, NULL, NOBODY, BACKLOG), ERR_OK);
     wire.to_client_lost = true;
     inject(40001, 1000, 0, TCP_SYN, NULL, 0);
     tcp_of(&wire.frames[wire.first])->dest = lwip_htons(NOBODY);
@@ -1422,9 +1427,222 @@ static void handshakes_of_others_are_left_alone(void **state)
     run_for(POLL_MS);
     assert_int_equal(half_open(true), BACKLOG - 1);
     assert_int_equal(half_open(false), BACKLOG);
-    (void)tcp_close(other.listener);
+    net_stop_listening(&second);
     run_for(25000); /* lwIP's own patience */
     assert_int_equal(half_open(false), 0);
+}
+
+/* ---- Several owners ---- */
+
+static struct app other;
+static struct net_owner owner;
+
+static void begin_other(void)
+{
+    begin_app(&other);
+    owner = (struct net_owner){.events = &events, .app = &other};
+}
+
+static void each_listener_tells_its_own_owner(void **state)
+{
+    (void)state;
+    begin_other();
+    assert_int_equal(net_listen(&server.net, &owner, NOBODY, BACKLOG), ERR_OK);
+    connect_both();
+    send_pattern(&client, 100);
+    assert_non_null(connect_to(NOBODY, NULL));
+    settle();
+    client.sent = 0;
+    send_pattern(&client, 200);
+    assert_int_equal(server.opened, 1);
+    assert_int_equal(server.received, 100);
+    assert_int_equal(other.opened, 1);
+    assert_int_equal(other.received, 200);
+    net_close(client.conn);
+    settle();
+    assert_int_equal(server.ended, 0);
+    assert_int_equal(other.ended, 1);
+    net_stop_listening(&server.net);
+    assert_false(other.wrong);
+}
+
+static void each_owner_ticks_once_a_round_and_the_least_patient_counts(void **state)
+{
+    (void)state;
+    begin_other();
+    assert_int_equal(net_poll(&server.net), 1000);
+    assert_int_equal(net_listen(&server.net, &owner, NOBODY, BACKLOG), ERR_OK);
+    assert_int_equal(net_listen(&server.net, &owner, NOBODY, BACKLOG), ERR_USE);
+    net_stop_listening(&server.net);
+    assert_int_equal(net_listen(&server.net, &owner, PORT, BACKLOG), ERR_OK);
+    assert_int_equal(net_listen(&server.net, &owner, NOBODY, BACKLOG), ERR_OK);
+    other.tick_ms = 7;
+    server.ticks = other.ticks = 0;
+    assert_int_equal(net_poll(&server.net), 7);
+    assert_int_equal(server.ticks, 1);
+    assert_int_equal(other.ticks, 1);
+    other.tick_ms = 5000;
+    assert_int_equal(net_poll(&server.net), 1000);
+    net_stop_listening(&server.net);
+}
+
+static void the_backlog_of_each_listener_is_its_own(void **state)
+{
+    (void)state;
+    begin_other();
+    assert_int_equal(net_listen(&server.net, &owner, NOBODY, BACKLOG), ERR_OK);
+    wire.to_client_lost = true;
+    for (uint16_t port = 40001; port <= 40000 + BACKLOG; port++) {
+        inject(port, 1000, 0, TCP_SYN, NULL, 0);
+        tcp_of(&wire.frames[wire.first])->dest = lwip_htons(NOBODY);
+        settle();
+    }
+    assert_int_equal(half_open(false), BACKLOG);
+    inject(40009, 1000, 0, TCP_SYN, NULL, 0);
+    settle();
+    assert_int_equal(half_open(true), 1);
+    run_for(POLL_MS + 500);
+    assert_int_equal(half_open(true), 1);
+    assert_int_equal(half_open(false), BACKLOG); /* the full one lost its oldest */
+    net_stop_listening(&server.net);
+    run_for(25000); /* lwIP's own patience */
+}
+
+/* ---- Datagrams ---- */
+
+#define ASKER 40000
+
+struct datagrams {
+    struct net_udp udp;
+    unsigned count;
+    size_t len;
+    uint8_t bytes[1200];
+    uint16_t port; /* of the peer */
+    const char *answer;
+    bool sent;
+};
+
+static struct datagrams asker, answerer;
+
+static void on_datagram(void *context, struct net_udp *udp, const struct net_peer *peer, const uint8_t *data,
+                        size_t len)
+{
+    struct datagrams *datagrams = context;
+
+    assert_ptr_equal(udp, &datagrams->udp);
+    assert_true(ip_addr_cmp(peer->address, netif_ip_addr4(&wire.netif)));
+    datagrams->count++;
+    datagrams->len = len;
+    datagrams->port = peer->port;
+    memcpy(datagrams->bytes, data, len);
+    if (datagrams->answer != NULL) {
+        datagrams->sent = net_udp_send(udp, peer, datagrams->answer, strlen(datagrams->answer));
+    }
+}
+
+static void open_datagrams(struct datagrams *datagrams, uint16_t port)
+{
+    *datagrams = (struct datagrams){.udp = {.received = on_datagram, .app = datagrams}};
+    assert_int_equal(net_udp_open(&datagrams->udp, port), ERR_OK);
+}
+
+static int set_up_datagrams(void **state)
+{
+    (void)set_up(state);
+    open_datagrams(&asker, ASKER);
+    open_datagrams(&answerer, PORT);
+    return 0;
+}
+
+static int tear_down_datagrams(void **state)
+{
+    net_udp_close(&asker.udp);
+    net_udp_close(&answerer.udp);
+    net_udp_close(&answerer.udp); /* once more does no harm */
+    return tear_down(state);
+}
+
+static bool ask(const ip_addr_t *address, const void *data, size_t len)
+{
+    const struct net_peer peer = {address, PORT};
+
+    return net_udp_send(&asker.udp, &peer, data, len);
+}
+
+static void a_datagram_arrives_whole_and_is_answered(void **state)
+{
+    uint8_t bytes[1200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = byte_at(i);
+    }
+    answerer.answer = "here I am";
+    for (size_t len = 0; len <= sizeof bytes; len += 100) {
+        assert_true(ask(netif_ip_addr4(&wire.netif), bytes, len));
+        settle();
+        assert_int_equal(answerer.count, len / 100 + 1);
+        assert_int_equal(answerer.len, len);
+        assert_memory_equal(answerer.bytes, bytes, len);
+        assert_int_equal(answerer.port, ASKER);
+        assert_true(answerer.sent);
+        assert_int_equal(asker.count, answerer.count);
+        assert_int_equal(asker.len, 9);
+        assert_memory_equal(asker.bytes, "here I am", 9);
+        assert_int_equal(asker.port, PORT);
+    }
+    assert_int_equal(server.opened, 0); /* TCP has ports of its own */
+}
+
+static void a_broadcast_arrives(void **state)
+{
+    ip_addr_t everybody;
+
+    (void)state;
+    IP_ADDR4(&everybody, 10, 0, 0, 255);
+    assert_true(ask(&everybody, "who is there", 12));
+    settle();
+    assert_int_equal(answerer.count, 1);
+    assert_memory_equal(answerer.bytes, "who is there", 12);
+}
+
+static void without_memory_a_datagram_is_lost_and_no_more(void **state)
+{
+    static const uint8_t bytes[1000];
+    struct hoard heap;
+
+    (void)state;
+    answerer.answer = "here I am";
+    assert_true(ask(netif_ip_addr4(&wire.netif), bytes, sizeof bytes));
+    hoard_heap(&heap, 0);
+    settle();
+    assert_int_equal(answerer.count, 0); /* it came in pieces */
+    assert_false(ask(netif_ip_addr4(&wire.netif), bytes, 1));
+    release_heap(&heap);
+    assert_true(ask(netif_ip_addr4(&wire.netif), bytes, 100));
+    hoard_heap(&heap, 0);
+    settle();
+    assert_int_equal(answerer.count, 1);
+    assert_false(answerer.sent);
+    release_heap(&heap);
+    assert_false(ask(netif_ip_addr4(&wire.netif), bytes, 70000));
+    assert_true(ask(netif_ip_addr4(&wire.netif), bytes, sizeof bytes));
+    settle();
+    assert_int_equal(answerer.count, 2);
+    assert_int_equal(asker.count, 1);
+}
+
+static void a_udp_port_that_is_taken_is_refused_without_a_leak(void **state)
+{
+    struct net_udp third = {.received = on_datagram, .app = &asker};
+
+    (void)state;
+    assert_int_equal(net_udp_open(&third, NOBODY), ERR_MEM);
+    net_udp_close(&asker.udp);
+    assert_int_equal(net_udp_open(&third, PORT), ERR_USE);
+    assert_null(third.pcb);
+    assert_int_equal(net_udp_open(&third, NOBODY), ERR_OK);
+    net_udp_close(&third);
 }
 
 static int set_up_all(void **state)
@@ -1443,6 +1661,7 @@ static int set_up_all(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_UDP(name) cmocka_unit_test_setup_teardown(name, set_up_datagrams, tear_down_datagrams)
 
 int main(void)
 {
@@ -1494,6 +1713,13 @@ int main(void)
         TEST(without_pcbs_those_that_linger_are_ended_and_open_ones_never),
         TEST(a_full_backlog_gives_its_oldest_handshake_a_second),
         TEST(handshakes_of_others_are_left_alone),
+        TEST(each_listener_tells_its_own_owner),
+        TEST(each_owner_ticks_once_a_round_and_the_least_patient_counts),
+        TEST(the_backlog_of_each_listener_is_its_own),
+        TEST_UDP(a_datagram_arrives_whole_and_is_answered),
+        TEST_UDP(a_broadcast_arrives),
+        TEST_UDP(without_memory_a_datagram_is_lost_and_no_more),
+        TEST_UDP(a_udp_port_that_is_taken_is_refused_without_a_leak),
     };
 
     return cmocka_run_group_tests_name("net_lwip", tests, set_up_all, NULL);

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "../../port/posix/net_loop.h"
+#include "../../port/posix/net_udp_posix.h"
 
 #define KIB 1024u
 #define MIB (1024u * 1024u)
@@ -247,7 +248,7 @@ static void start(struct app *app, const char *address, size_t max_conns, uint32
     app->net = net_new(&options);
     assert_non_null(app->net);
     if (address != NULL)
-        assert_int_equal(net_listen(app->net, address, app->name, sizeof app->name), 0);
+        assert_int_equal(net_listen(app->net, NULL, address, app->name, sizeof app->name), 0);
 }
 
 static void start_usual(struct app *app)
@@ -996,7 +997,7 @@ static void both_families_listen_on_one_port(void **state)
     struct app app;
     start(&app, NULL, 100, 2000);
     app.echo = true;
-    if (net_listen(app.net, "[::1]:0", app.name, sizeof app.name) != 0) {
+    if (net_listen(app.net, NULL, "[::1]:0", app.name, sizeof app.name) != 0) {
         net_free(app.net);
         skip(); /* no IPv6 here */
     }
@@ -1010,8 +1011,8 @@ static void both_families_listen_on_one_port(void **state)
         char six[64], four[64];
         snprintf(six, sizeof six, "[::]:%d", port);
         snprintf(four, sizeof four, "0.0.0.0:%d", port);
-        both = net_listen(app.net, six, app.name, sizeof app.name) == 0 &&
-               net_listen(app.net, four, app.name, sizeof app.name) == 0 && strcmp(app.name, four) == 0;
+        both = net_listen(app.net, NULL, six, app.name, sizeof app.name) == 0 &&
+               net_listen(app.net, NULL, four, app.name, sizeof app.name) == 0 && strcmp(app.name, four) == 0;
     }
     assert_true(both);
     run_until(&app, is_empty);
@@ -1029,10 +1030,10 @@ static void an_address_that_is_none_is_refused_with_a_sentence(void **state)
     char name[64];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         name[0] = '\0';
-        assert_int_equal(net_listen(app.net, bad[i], name, sizeof name), -1);
+        assert_int_equal(net_listen(app.net, NULL, bad[i], name, sizeof name), -1);
         assert_true(strlen(name) > 10);
     }
-    assert_int_equal(net_listen(app.net, app.name, name, sizeof name), -1);
+    assert_int_equal(net_listen(app.net, NULL, app.name, name, sizeof name), -1);
     assert_string_equal(name, "Address already in use");
     assert_null(net_connect(app.net, "127.0.0.1", "70000", NULL, name, sizeof name));
     assert_string_equal(name, "The port must be a number up to 65535");
@@ -1052,6 +1053,250 @@ static void listening_may_stop_within_an_event(void **state)
     peer_send(peer, "still", 5);
     expect_back(&app, peer, "still", 5);
     close(peer);
+    stop(&app);
+}
+
+static struct app other; /* another owner's */
+
+static bool both_received(struct app *app)
+{
+    return app->received >= app->want && other.received >= other.want;
+}
+
+static void each_listener_tells_its_own_owner(void **state)
+{
+    (void)state;
+    struct app app;
+    start_usual(&app);
+    other = (struct app){
+        .net = app.net, .take_most = SIZE_MAX, .tick_ms = 1000, .file = -1, .until = is_opened, .want = 99};
+    other.deadline_ms = net_now_ms() + 2 * PATIENCE_MS;
+    struct net_owner owner = {.events = &events, .app = &other};
+    char second[64], third[64];
+    assert_int_equal(net_listen(app.net, &owner, "127.0.0.1:0", second, sizeof second), 0);
+    assert_int_equal(net_listen(app.net, &owner, "127.0.0.1:0", third, sizeof third), 0);
+    int peers[] = {peer_connect(app.name), peer_connect(second), peer_connect(third)};
+    peer_send(peers[0], "1", 1);
+    peer_send(peers[1], "two", 3);
+    peer_send(peers[2], "three", 5);
+    app.want = 1;
+    other.want = 8;
+    run_until(&app, both_received);
+    assert_int_equal(app.opened, 1);
+    assert_int_equal(other.opened, 2);
+    assert_int_equal(app.received, 1);
+    assert_int_equal(other.received, 8);
+    for (int i = 0; i < 3; i++)
+        close(peers[i]);
+    run_until(&app, is_ended);
+    assert_int_equal(app.ended, 1);
+    stop(&app);
+    assert_false(other.wrong);
+}
+
+static void each_owner_ticks_once_a_round_as_often_as_the_least_patient_asks(void **state)
+{
+    (void)state;
+    struct app app;
+    start_usual(&app);
+    app.tick_ms = 2 * PATIENCE_MS;
+    other = (struct app){.net = app.net, .tick_ms = 1, .file = -1, .until = is_opened, .want = 99};
+    other.deadline_ms = net_now_ms() + 2 * PATIENCE_MS;
+    struct net_owner owner = {.events = &events, .app = &other};
+    char name[64];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(net_listen(app.net, &owner, "127.0.0.1:0", name, sizeof name), 0);
+    run_for(&app, 20);
+    assert_true(app.ticks >= 2);
+    assert_int_equal(other.ticks, app.ticks);
+    stop(&app);
+}
+
+/* ---- Datagrams ---- */
+
+struct datagrams {
+    struct net *net;
+    struct net_udp *udp;
+    char name[NET_PEER_NAME_LEN];
+    unsigned count, want;
+    size_t len;
+    uint8_t bytes[65536];
+    char peer[NET_PEER_NAME_LEN];
+    const char *answer;
+    bool stops;
+    unsigned most_in_a_round, in_round;
+};
+
+static struct datagrams asker, answerer;
+
+static void on_datagram(void *context, struct net_udp *udp, const struct net_peer *peer, const uint8_t *data,
+                        size_t len)
+{
+    struct datagrams *datagrams = context;
+    assert_ptr_equal(udp, datagrams->udp);
+    datagrams->count++;
+    datagrams->in_round++;
+    datagrams->len = len;
+    memcpy(datagrams->bytes, data, len);
+    net_peer_name(peer, datagrams->peer);
+    if (datagrams->answer != NULL)
+        assert_true(net_udp_send(udp, peer, datagrams->answer, strlen(datagrams->answer)));
+    if (datagrams->stops)
+        net_stop_listening(datagrams->net);
+}
+
+static void open_datagrams(struct net *net, struct datagrams *datagrams, const char *address)
+{
+    memset(datagrams, 0, sizeof *datagrams);
+    datagrams->net = net;
+    datagrams->udp = net_udp_open(net, address, on_datagram, datagrams, datagrams->name, sizeof datagrams->name);
+    if (datagrams->udp == NULL)
+        print_message("%s\n", datagrams->name);
+}
+
+static bool send_to(const char *name, const void *data, size_t len)
+{
+    char host[NET_PEER_NAME_LEN], error[64];
+    struct net_peer peer;
+    snprintf(host, sizeof host, "%s", name[0] == '[' ? name + 1 : name);
+    char *port = strrchr(host, ':');
+    *port++ = '\0';
+    if (name[0] == '[')
+        port[-2] = '\0';
+    assert_true(net_peer_resolve(&peer, host, port, error, sizeof error));
+    return net_udp_send(asker.udp, &peer, data, len);
+}
+
+static bool has_asked(struct app *app)
+{
+    (void)app;
+    if (answerer.in_round > answerer.most_in_a_round)
+        answerer.most_in_a_round = answerer.in_round;
+    answerer.in_round = 0;
+    return asker.count >= asker.want && answerer.count >= answerer.want;
+}
+
+static void a_datagram_arrives_whole_and_is_answered(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {"127.0.0.1:0", "[::1]:0"};
+    static uint8_t bytes[65507]; /* the most over IPv4 */
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = byte_at(i);
+    for (unsigned i = 0; i < 2; i++) {
+        struct app app;
+        start(&app, NULL, 100, 2000);
+        open_datagrams(app.net, &answerer, addresses[i]);
+        open_datagrams(app.net, &asker, addresses[i]);
+        if (answerer.udp == NULL && i == 1) {
+            stop(&app); /* no IPv6 here */
+            break;
+        }
+        answerer.answer = "here I am";
+        static const size_t lengths[] = {0, 1, 511, 512, 513, 1472, 1473, 16385, sizeof bytes};
+        for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
+            size_t len = lengths[j];
+            assert_true(send_to(answerer.name, bytes, len));
+            asker.want++;
+            run_until(&app, has_asked);
+            assert_int_equal(answerer.len, len);
+            assert_memory_equal(answerer.bytes, bytes, len);
+            assert_string_equal(answerer.peer, asker.name);
+            assert_int_equal(asker.len, 9);
+            assert_memory_equal(asker.bytes, "here I am", 9);
+            assert_string_equal(asker.peer, answerer.name);
+        }
+        assert_int_equal(answerer.count, asker.count);
+        stop(&app);
+    }
+}
+
+static void a_flood_of_datagrams_gets_a_bounded_turn(void **state)
+{
+    (void)state;
+    struct app app;
+    start(&app, NULL, 100, 2000);
+    open_datagrams(app.net, &answerer, "127.0.0.1:0");
+    open_datagrams(app.net, &asker, "127.0.0.1:0");
+    for (int i = 0; i < 150; i++)
+        assert_true(send_to(answerer.name, "x", 1));
+    answerer.want = 150;
+    run_until(&app, has_asked);
+    assert_int_equal(answerer.most_in_a_round, 64);
+    stop(&app);
+}
+
+static void datagrams_may_be_stopped_within_their_event(void **state)
+{
+    (void)state;
+    struct app app;
+    start(&app, NULL, 100, 2000);
+    open_datagrams(app.net, &answerer, "127.0.0.1:0");
+    open_datagrams(app.net, &asker, "127.0.0.1:0");
+    answerer.stops = true;
+    assert_true(send_to(answerer.name, "x", 1));
+    assert_true(send_to(answerer.name, "x", 1));
+    answerer.want = 1;
+    run_until(&app, has_asked);
+    run_for(&app, 20);
+    assert_int_equal(answerer.count, 1);
+    stop(&app);
+}
+
+static void a_broadcast_needs_permission_and_arrives(void **state)
+{
+    (void)state;
+    struct app app;
+    char name[64];
+    start(&app, NULL, 100, 2000);
+    open_datagrams(app.net, &answerer, "0.0.0.0:0");
+    open_datagrams(app.net, &asker, "127.0.0.1:0");
+    snprintf(name, sizeof name, "127.255.255.255%s", strchr(answerer.name, ':')); /* that of the loopback interface */
+    assert_false(send_to(name, "who is there", 12));
+    assert_true(net_udp_allow_broadcast(asker.udp));
+    assert_true(send_to(name, "who is there", 12));
+    answerer.want = 1;
+    run_until(&app, has_asked);
+    assert_memory_equal(answerer.bytes, "who is there", 12);
+    assert_string_equal(answerer.peer, asker.name);
+    stop(&app);
+}
+
+static void the_broadcast_addresses_are_those_of_interfaces_that_have_one(void **state)
+{
+    (void)state;
+    struct net_peer peers[16];
+    int count = net_peer_broadcasts(peers, 16, 9002);
+    assert_in_range(count, 0, 16);
+    for (int i = 0; i < count; i++) {
+        char name[NET_PEER_NAME_LEN];
+        net_peer_name(&peers[i], name);
+        assert_string_equal(strchr(name, ':'), ":9002");
+        assert_memory_not_equal(name, "127.", 4);
+        assert_memory_not_equal(name, "0.0.0.0", 7);
+    }
+    assert_int_equal(net_peer_broadcasts(peers, 0, 9002), 0);
+}
+
+static void a_udp_address_that_is_none_or_taken_is_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "9002", "127.0.0.1:", "127.0.0.1:70000", "::1:9002", "192.0.2.1:0"};
+    struct app app;
+    struct net_peer peer;
+    char name[64];
+    start(&app, NULL, 100, 2000);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        name[0] = '\0';
+        assert_null(net_udp_open(app.net, bad[i], on_datagram, &app, name, sizeof name));
+        assert_true(strlen(name) > 10);
+    }
+    open_datagrams(app.net, &asker, "127.0.0.1:0");
+    assert_null(net_udp_open(app.net, asker.name, on_datagram, &app, name, sizeof name));
+    assert_string_equal(name, strerror(EADDRINUSE));
+    assert_false(net_peer_resolve(&peer, "127.0.0.1", "70000", name, sizeof name));
+    assert_false(net_peer_resolve(&peer, "no such host", "9002", name, sizeof name));
+    assert_false(send_to("127.0.0.1:9", answerer.bytes, 65536)); /* too long for any */
     stop(&app);
 }
 
@@ -1301,6 +1546,14 @@ int main(void)
         cmocka_unit_test(both_families_listen_on_one_port),
         cmocka_unit_test(an_address_that_is_none_is_refused_with_a_sentence),
         cmocka_unit_test(listening_may_stop_within_an_event),
+        cmocka_unit_test(each_listener_tells_its_own_owner),
+        cmocka_unit_test(each_owner_ticks_once_a_round_as_often_as_the_least_patient_asks),
+        cmocka_unit_test(a_datagram_arrives_whole_and_is_answered),
+        cmocka_unit_test(a_flood_of_datagrams_gets_a_bounded_turn),
+        cmocka_unit_test(datagrams_may_be_stopped_within_their_event),
+        cmocka_unit_test(a_broadcast_needs_permission_and_arrives),
+        cmocka_unit_test(the_broadcast_addresses_are_those_of_interfaces_that_have_one),
+        cmocka_unit_test(a_udp_address_that_is_none_or_taken_is_refused_with_a_sentence),
         cmocka_unit_test(a_connection_to_a_listener_comes_through),
         cmocka_unit_test(a_refused_address_is_followed_by_the_next_one),
         cmocka_unit_test(a_refused_connection_is_closed_with_the_reason),
