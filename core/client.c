@@ -42,6 +42,8 @@ static const struct dory_field answer_fields[DORY_ANSWER_FIELDS] = {
     [DORY_ANSWER_CRC32] = CRC32("crc32", crc32),
     [DORY_ANSWER_PREFIX_CRC32] = CRC32("prefix_crc32", prefix_crc32),
     [DORY_ANSWER_PARTIAL] = NUMBER("partial", partial),
+    [DORY_ANSWER_STREAM] = NUMBER("stream", stream),
+    [DORY_ANSWER_EXIT] = NUMBER("exit", exit),
     [DORY_ANSWER_DORY] = NUMBER("dory", dory),
     [DORY_ANSWER_NAME] = TEXT("name", name),
     [DORY_ANSWER_SERVER] = TEXT("server", server),
@@ -117,6 +119,8 @@ void dory_client_start(struct dory_client *client, struct dory_call *call)
     call->phase = DORY_CALL_QUEUED;
     call->answered = false;
     call->begun = false;
+    call->stream = 0;
+    call->exit = 0;
     call->running_crc32 = 0;
     call->at = 0;
     call->id = ++client->last_id;
@@ -134,18 +138,24 @@ void dory_client_start(struct dory_client *client, struct dory_call *call)
 
 /* ---- What goes out ---- */
 
+static void encode(const struct dory_call *call, uint64_t id, struct dory_encoder *encoder)
+{
+    const struct dory_call_kind *kind = dory_call_kind(call->command);
+
+    dory_header_text(encoder, "cmd", kind->name, strlen(kind->name));
+    dory_header_number(encoder, "id", id);
+    kind->encode(call, encoder);
+}
+
 /* Writes the header of the call that is being sent. Returns its bytes, or 0 when there is no room for it. */
 static size_t output_header(struct dory_client *client, uint8_t *buf, size_t size)
 {
     struct dory_call *call = client->sending;
-    const struct dory_call_kind *kind = dory_call_kind(call->command);
     struct dory_encoder encoder;
     size_t len;
 
     dory_header_begin(&encoder, buf, size);
-    dory_header_text(&encoder, "cmd", kind->name, strlen(kind->name));
-    dory_header_number(&encoder, "id", call->id);
-    kind->encode(call, &encoder);
+    encode(call, call->id, &encoder);
     len = dory_header_end(&encoder);
     if (len == 0) {
         return 0;
@@ -203,6 +213,16 @@ size_t dory_client_output(struct dory_client *client, uint8_t *buf, size_t size)
         fail(client, client->sending, DORY_FAULT_LOCAL);
     }
     return len;
+}
+
+size_t dory_client_request_len(const struct dory_call *call, uint64_t id)
+{
+    struct dory_encoder encoder;
+
+    dory_header_begin(&encoder, NULL, 0);
+    encode(call, id, &encoder);
+    (void)dory_header_end(&encoder);
+    return encoder.len - DORY_FRAME_PREFIX;
 }
 
 uint64_t dory_client_body(const struct dory_client *client, struct dory_call **call, uint64_t *off)

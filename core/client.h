@@ -10,6 +10,8 @@
  *  - Calls are sent in the order in which they were started, without waiting
  *    for answers (pipelined), and answered in that order. Only the body of a
  *    `put` with `resume` waits for its `continue`.
+ *  - A call whose `phase` is not DORY_CALL_QUEUED any more may have reached the
+ *    server, and so may a `run` have run, whatever becomes of the connection.
  *  - The caller must feed while it sends, or both sides can stand still.
  *  - The first fault sticks in client->fault, and nothing more is sent or
  *    understood. Look at it after each function; when it is not
@@ -31,14 +33,15 @@
 #include "crc32.h"
 #include "header.h"
 
-/* Room that is enough for the header of any request. */
+/* Room that is enough for the header of any request, but for a `run` with a long
+ * line: see dory_client_request_len(). */
 #define DORY_MAX_REQUEST (2U * DORY_MAX_NAME + 256U)
 
 /* Bytes that are still sent of a put that was refused before all its body was
  * out: as many as a server skips before it may close. */
 #define DORY_MAX_REST (UINT64_C(1) << 20)
 
-enum dory_command { DORY_INFO, DORY_PUT, DORY_GET, DORY_STAT, DORY_LIST, DORY_DELETE };
+enum dory_call_command { DORY_INFO, DORY_PUT, DORY_GET, DORY_STAT, DORY_LIST, DORY_DELETE, DORY_RUN };
 
 /* What can happen to a call other than a final answer, and to a client. */
 enum dory_fault {
@@ -66,6 +69,8 @@ enum dory_answer_field {
     DORY_ANSWER_CRC32,
     DORY_ANSWER_PREFIX_CRC32,
     DORY_ANSWER_PARTIAL,
+    DORY_ANSWER_STREAM,
+    DORY_ANSWER_EXIT,
     DORY_ANSWER_DORY,
     DORY_ANSWER_NAME,
     DORY_ANSWER_SERVER,
@@ -88,6 +93,8 @@ struct dory_answer {
     uint64_t filesize;
     uint64_t offset;
     uint64_t partial;
+    uint64_t stream;
+    uint64_t exit;
     uint64_t dory;
     uint64_t max_header;
     uint64_t max_name;
@@ -126,9 +133,10 @@ struct dory_call_events {
      * returns that beginning's length. What is behind it is read. */
     uint64_t (*known)(void *ctx, struct dory_call *call, uint64_t off, uint32_t *crc32);
 
-    /* get, list: takes up to `len` (> 0) bytes. Returns how many (less: later,
-     * feed again what dory_client_feed() did not take), or -1: the call fails
-     * with DORY_FAULT_LOCAL. May be NULL where no data are expected. */
+    /* get, list, run: takes up to `len` (> 0) bytes, of a run of the output
+     * call->stream. Returns how many (less: later, feed again what
+     * dory_client_feed() did not take), or -1: the call fails with
+     * DORY_FAULT_LOCAL. May be NULL where no data are expected. */
     int32_t (*write)(void *ctx, struct dory_call *call, const uint8_t *data, size_t len);
 
     /* A part of the answer begins, its data not yet written; `continue` and
@@ -152,10 +160,10 @@ enum dory_call_phase {
 /* One request. Zero it, fill in what the command asks for, start it. */
 struct dory_call {
     /* The caller's, to be set before dory_client_start(), and lent until done(). */
-    enum dory_command command;
+    enum dory_call_command command;
     const struct dory_call_events *events;
     void *ctx;
-    const char *name;       /* filename; list: the prefix, or NULL */
+    const char *name;       /* filename; list: the prefix, or NULL; run: the line, in UTF-8 */
     const char *if_version; /* get: or NULL */
     uint64_t filesize;      /* put; after the first part of a get: of the server's file */
     uint64_t offset;        /* get: where to begin; put with resume: where the server went on (an outcome) */
@@ -170,6 +178,8 @@ struct dory_call {
     enum dory_fault fault;
     enum dory_status status;
     uint64_t received; /* bytes of data that came, of all parts */
+    uint8_t stream;    /* run: where the data of the last part belong: 1, standard output, or 2, standard error */
+    uint8_t exit;      /* run, with DORY_OK: the command's status; 128 + n when signal n has ended it */
 
     /* The session's own. */
     enum dory_call_phase phase;
@@ -216,6 +226,11 @@ void dory_client_start(struct dory_client *client, struct dory_call *call);
  * anything else. Returns how many; 0: nothing now.
  */
 size_t dory_client_output(struct dory_client *client, uint8_t *buf, size_t size);
+
+/* Returns how many bytes the header of a call has when its id is `id`, without
+ * the length ahead of it: more than the server's `max_header`, and the server
+ * would not understand it. */
+size_t dory_client_request_len(const struct dory_call *call, uint64_t id);
 
 /*
  * Tells what comes next when it is a body_by_caller body: returns how many

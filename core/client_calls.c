@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "commands.h"
+
 static void encode_text(struct dory_encoder *encoder, const char *key, const char *text)
 {
     dory_header_text(encoder, key, text, strlen(text));
@@ -119,12 +121,36 @@ static void encode_delete(const struct dory_call *call, struct dory_encoder *enc
     encode_text(encoder, "filename", call->name);
 }
 
-const struct dory_call_kind *dory_call_kind(enum dory_command command)
+static void encode_run(const struct dory_call *call, struct dory_encoder *encoder)
+{
+    encode_text(encoder, "line", call->name);
+}
+
+static enum dory_fault part_run(struct dory_call *call, const struct dory_answer *answer)
+{
+    if (answer->data_size > 0) {
+        if (!dory_answer_has(answer, DORY_ANSWER_STREAM) || answer->stream < DORY_STDOUT ||
+            answer->stream > DORY_STDERR) {
+            return DORY_FAULT_PROTOCOL;
+        }
+        call->stream = (uint8_t)answer->stream;
+    }
+    if (answer->status == DORY_OK) {
+        if (!dory_answer_has(answer, DORY_ANSWER_EXIT) || answer->exit > UINT8_MAX) {
+            return DORY_FAULT_PROTOCOL;
+        }
+        call->exit = (uint8_t)answer->exit;
+    }
+    return DORY_FAULT_NONE;
+}
+
+const struct dory_call_kind *dory_call_kind(enum dory_call_command command)
 {
     static const struct dory_call_kind kinds[] = {
         [DORY_INFO] = {"info", encode_info, NULL, NULL},        [DORY_PUT] = {"put", encode_put, part_put, NULL},
         [DORY_GET] = {"get", encode_get, part_get, finish_get}, [DORY_STAT] = {"stat", encode_stat, NULL, finish_stat},
         [DORY_LIST] = {"list", encode_list, NULL, NULL},        [DORY_DELETE] = {"delete", encode_delete, NULL, NULL},
+        [DORY_RUN] = {"run", encode_run, part_run, NULL},
     };
     return &kinds[command];
 }

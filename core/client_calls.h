@@ -19,6 +19,6 @@ struct dory_call_kind {
     enum dory_fault (*finish)(const struct dory_call *call, const struct dory_answer *answer);
 };
 
-const struct dory_call_kind *dory_call_kind(enum dory_command command);
+const struct dory_call_kind *dory_call_kind(enum dory_call_command command);
 
 #endif

@@ -7,7 +7,8 @@
  *  - each call ends once, in the order in which they were started, and has a final answer unless a fault says why not;
  *  - what leaves is the requests in that order, each put with the bytes of its file from where the server said on;
  *  - files are read and written within their bounds only;
- *  - a get that is a success brought as many bytes as it said, with the CRC-32 that it said; a put, sent all of its;
+ *  - a get that is a success brought as many bytes as it said, with the CRC-32 that it said; a put, sent all of its; a
+ *    run, has an exit status, and all its output is of one of two streams;
  *  - after a fault nothing is sent or understood any more.
  *
  * Implementation notes
@@ -58,19 +59,19 @@ static const struct dory_call templates[16] = {
     {.command = DORY_STAT, .name = "a"},
     {.command = DORY_STAT, .name = "a", .check = true},
     {.command = DORY_LIST},
-    {.command = DORY_LIST, .name = "a/"},
+    {.command = DORY_RUN, .name = "say \"a\""},
     {.command = DORY_DELETE, .name = "a"},
 };
 
 /* Headers of answers, where %llu is the id. */
 static const char *const replies[16] = {
-    "{\"id\":%llu,\"status\":\"ok\",\"data_size\":0}",
+    "{\"id\":%llu,\"status\":\"ok\",\"data_size\":0,\"exit\":3}",
     "{\"id\":%llu,\"status\":\"ok\",\"data_size\":0,\"filesize\":5,\"version\":\"v\",\"crc32\":\"19f85109\"}",
     "{\"id\":%llu,\"status\":\"ok\",\"data_size\":0,\"crc32\":\"19f85109\"}",
-    "{\"id\":%llu,\"status\":\"more\",\"data_size\":5,\"filesize\":5,\"offset\":0,\"version\":\"v\"}",
+    "{\"id\":%llu,\"status\":\"more\",\"data_size\":5,\"filesize\":5,\"offset\":0,\"stream\":1}",
     "{\"id\":%llu,\"status\":\"more\",\"data_size\":3,\"filesize\":5,\"offset\":2,\"version\":\"v\"}",
     "{\"id\":%llu,\"status\":\"more\",\"data_size\":3,\"filesize\":5,\"offset\":0}",
-    "{\"id\":%llu,\"status\":\"more\",\"data_size\":2}",
+    "{\"id\":%llu,\"status\":\"more\",\"data_size\":2,\"stream\":2}",
     "{\"id\":%llu,\"status\":\"more\",\"data_size\":0}",
     "{\"id\":%llu,\"status\":\"continue\",\"data_size\":0,\"offset\":0,\"prefix_crc32\":\"00000000\"}",
     "{\"id\":%llu,\"status\":\"continue\",\"data_size\":0,\"offset\":4,\"prefix_crc32\":\"ed82cd11\"}",
@@ -202,6 +203,7 @@ static int32_t on_write(void *ctx, struct dory_call *call, const uint8_t *data, 
 {
     (void)ctx;
     assert(len > 0 && (call->command != DORY_GET || len <= wanted(call) - call->received));
+    assert(call->command != DORY_RUN || call->stream == 1 || call->stream == 2);
     if (faults.write != 0) {
         return -1;
     }
@@ -255,6 +257,8 @@ static void check_success(const struct dory_call *call, const struct dory_answer
     if (call->command == DORY_GET) {
         assert(call->received == wanted(call));
         assert(!call->check || answer->crc32 == written_crc32[which]);
+    } else if (call->command == DORY_RUN) {
+        assert(dory_answer_has(answer, DORY_ANSWER_EXIT) && answer->exit == call->exit);
     }
 }
 

@@ -150,7 +150,7 @@ SESSIONS = {
 
 (C_CALL, C_BYTES, C_ANSWER, C_REPLY, C_SEND, C_WORK, C_FAULT, C_FOLLOW, C_LIMIT, C_SETTLE) = range(10)
 (C_INFO, C_PUT, C_PUT_PLAIN, C_PUT_EMPTY, C_RESUME, C_RESUME_CALLER, C_LARGE, C_RESUME_LARGE, C_GET, C_GET_REST, C_GET_3,
- C_STAT, C_STAT_CHECK, C_LIST, C_LIST_A, C_DELETE) = range(16)
+ C_STAT, C_STAT_CHECK, C_LIST, C_RUN, C_DELETE) = range(16)
 (OK, OK_STAT, OK_GET, MORE_GET, MORE_REST, MORE_3, MORE_LIST, MORE_EMPTY, CONTINUE_0, CONTINUE_4, CONTINUE_ALL, NO_SPACE,
  ON_FIRE, BUSY, BAD_HEADER, FAREWELL) = range(16)
 (C_NO_FAULT, C_READ, C_READ_LATER, C_WRITE, C_WRITE_LATER, C_PIECE) = range(6)
@@ -219,8 +219,14 @@ CLIENTS = {
     "get-no-crc32": call(C_GET) + done + reply(MORE_GET, OK),
     "get-dawdling": client_fault(C_WRITE_LATER, 2) + client_fault(C_PIECE, 1) + call(C_GET) + done + reply(MORE_GET, OK_GET),
     "stat": call(C_STAT, C_STAT_CHECK, C_STAT_CHECK) + done + reply(OK_STAT, OK_STAT, OK),
-    "list": call(C_LIST, C_LIST_A) + done + reply(MORE_LIST, MORE_LIST, OK) + answer(b"{}\n", id=2, status="ok"),
+    "list": call(C_LIST, C_LIST) + done + reply(MORE_LIST, MORE_LIST, OK) + answer(b"{}\n", id=2, status="ok"),
     "delete": call(C_DELETE, C_DELETE) + done + reply(OK, ON_FIRE),
+    "run": call(C_RUN, C_RUN) + done + reply(MORE_GET, MORE_EMPTY, MORE_LIST, OK, NO_SPACE),
+    "run-dawdling": client_fault(C_WRITE_LATER, 2) + client_fault(C_PIECE, 1) + call(C_RUN) + done + reply(MORE_GET, OK),
+    "run-no-stream": call(C_RUN) + done + reply(MORE_3),
+    "run-no-exit": call(C_RUN) + done + reply(MORE_LIST, OK_GET),
+    "run-ends-with-output": call(C_RUN) + done + answer(b"out", id=1, status="ok", stream=2, exit=255),
+    "run-exit-too-large": call(C_RUN) + done + answer(id=1, status="ok", exit=256),
     "busy": call(C_INFO) + done + answer(status="busy", message="full"),
     "farewell": call(C_INFO, C_PUT) + done + reply(OK, FAREWELL),
     "bad-header": call(C_INFO, C_PUT) + done + reply(OK) + answer(status="bad_header", message="too long"),

@@ -4,13 +4,15 @@
  * come to the same end each time.
  *
  * A transcript is text: an answer a line, `{header}` or `{header}|data`. In data, `~` stands for a newline. The lengths
- * ahead of the headers are put in here.
+ * ahead of the headers are put in here. What came as a command's standard error is noted in capitals.
  */
 #include "unit.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "../../core/client.h"
+#include "../../core/commands.h"
 
 #define STREAM_SIZE 16384U
 #define CALLS 4U
@@ -136,7 +138,9 @@ static int32_t on_write(void *ctx, struct dory_call *call, const uint8_t *data, 
         len = len < test->write_piece ? len : test->write_piece;
     }
     assert_true(test->data_len + len < sizeof test->data);
-    memcpy(test->data + test->data_len, data, len);
+    for (size_t i = 0; i < len; i++) {
+        test->data[test->data_len + i] = (char)(call->stream == 2 ? toupper(data[i]) : data[i]);
+    }
     test->data_len += len;
     return (int32_t)len;
 }
@@ -170,6 +174,9 @@ static void on_done(void *ctx, struct dory_call *call, const struct dory_answer 
         note(world, "%u done: %.*s", (unsigned)call->id, (int)answer->status_name.len, answer->status_name.ptr);
         assert_int_equal(call->status, answer->status);
     }
+    if (call->command == DORY_RUN && call->fault == DORY_FAULT_NONE && call->status == DORY_OK) {
+        note(world, " exit %u", call->exit);
+    }
     if (answer != NULL && dory_answer_has(answer, DORY_ANSWER_MESSAGE)) {
         note(world, " '%s'", answer->message.ptr);
     }
@@ -190,7 +197,7 @@ static void on_done(void *ctx, struct dory_call *call, const struct dory_answer 
 static const struct dory_call_events events = {on_read, on_known, on_write, on_part, on_done};
 static const struct dory_call_events few_events = {.read = on_read, .done = on_done};
 
-static struct test_call *begin(struct world *world, enum dory_command command, const char *name)
+static struct test_call *begin(struct world *world, enum dory_call_command command, const char *name)
 {
     struct test_call *test = world->calls;
 
@@ -203,7 +210,7 @@ static struct test_call *begin(struct world *world, enum dory_command command, c
     return test;
 }
 
-static struct test_call *start(struct world *world, enum dory_command command, const char *name)
+static struct test_call *start(struct world *world, enum dory_call_command command, const char *name)
 {
     struct test_call *test = begin(world, command, name);
 
@@ -808,6 +815,138 @@ static void a_sink_that_fails_ends_the_session(void **state)
 
     (void)state;
     check(&play);
+}
+
+/* ---- run ---- */
+
+static void start_run(struct world *world)
+{
+    start(world, DORY_RUN, "say \"hi\"");
+    start(world, DORY_STAT, "f");
+}
+
+#define STAT_END "{\"id\":2,\"status\":\"ok\",\"data_size\":0,\"filesize\":0}"
+
+static void a_run_brings_both_outputs_and_the_exit_status(void **state)
+{
+    static const struct play play = {
+        .start = start_run,
+        .in = {"{\"id\":1,\"status\":\"more\",\"data_size\":4,\"stream\":1}|out~\n"
+               "{\"id\":1,\"status\":\"more\",\"data_size\":4,\"stream\":2}|err~\n"
+               "{\"id\":1,\"status\":\"more\",\"data_size\":3,\"stream\":1}|end\n"
+               "{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"exit\":7}\n" STAT_END},
+        .sent = "{\"cmd\":\"run\",\"id\":1,\"line\":\"say \\\"hi\\\"\"}\n"
+                "{\"cmd\":\"stat\",\"id\":2,\"filename\":\"f\"}",
+        .log = "1 more\n1 more\n1 more\n1 ok\n1 done: ok exit 7 [out\nERR\nend]\n2 ok\n2 done: ok\n",
+    };
+
+    (void)state;
+    check(&play);
+    check_cut(&play);
+}
+
+static void a_run_may_be_silent_and_end_with_output(void **state)
+{
+    static const struct play silent = {
+        .start = start_run,
+        .in = {"{\"id\":1,\"status\":\"more\",\"data_size\":0}\n{\"id\":1,\"status\":\"more\",\"data_size\":0}\n"
+               "{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"exit\":255}\n" STAT_END},
+        .log = "1 more\n1 more\n1 ok\n1 done: ok exit 255\n2 ok\n2 done: ok\n",
+    };
+    static const struct play at_once = {
+        .start = start_run,
+        .in = {"{\"id\":1,\"status\":\"ok\",\"data_size\":3,\"stream\":2,\"exit\":0}|err\n" STAT_END},
+        .log = "1 ok\n1 done: ok exit 0 [ERR]\n2 ok\n2 done: ok\n",
+    };
+
+    (void)state;
+    check(&silent);
+    check(&at_once);
+}
+
+static void a_run_that_the_server_ends_keeps_what_came(void **state)
+{
+    static const struct play play = {
+        .start = start_run,
+        .in = {"{\"id\":1,\"status\":\"more\",\"data_size\":3,\"stream\":1}|out\n"
+               "{\"id\":1,\"status\":\"timeout\",\"data_size\":0,\"message\":\"60 s\"}\n" STAT_END},
+        .log = "1 more\n1 timeout\n1 done: timeout '60 s' [out]\n2 ok\n2 done: ok\n",
+    };
+    static const struct play refused = {
+        .start = start_run,
+        .in = {"{\"id\":1,\"status\":\"forbidden\",\"data_size\":0}\n" STAT_END},
+        .log = "1 forbidden\n1 done: forbidden\n2 ok\n2 done: ok\n",
+    };
+
+    (void)state;
+    check(&play);
+    check(&refused);
+}
+
+static void start_slow_run(struct world *world)
+{
+    start(world, DORY_RUN, "x")->write_piece = 2;
+}
+
+static void a_run_goes_at_the_pace_of_who_reads_it(void **state)
+{
+    static const struct play play = {
+        .start = start_slow_run,
+        .in = {"{\"id\":1,\"status\":\"more\",\"data_size\":5,\"stream\":1}|hello\n"
+               "{\"id\":1,\"status\":\"more\",\"data_size\":5,\"stream\":2}|world\n"
+               "{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"exit\":0}"},
+        .log = "1 more\n1 more\n1 ok\n1 done: ok exit 0 [helloWORLD]\n",
+    };
+
+    (void)state;
+    check(&play);
+}
+
+static void check_bad_run(const char *in)
+{
+    struct play play = {
+        .start = start_run,
+        .in = {in},
+        .log = "1 done: fault protocol\n2 done: fault lost\n",
+        .fault = DORY_FAULT_PROTOCOL,
+    };
+
+    check(&play);
+}
+
+static void a_run_answered_with_nonsense_is_a_fault(void **state)
+{
+    (void)state;
+    check_bad_run("{\"id\":1,\"status\":\"more\",\"data_size\":3}|out"); /* of which output? */
+    check_bad_run("{\"id\":1,\"status\":\"more\",\"data_size\":3,\"stream\":0}|out");
+    check_bad_run("{\"id\":1,\"status\":\"more\",\"data_size\":3,\"stream\":3}|out");
+    check_bad_run("{\"id\":1,\"status\":\"more\",\"data_size\":3,\"stream\":257}|out");
+    check_bad_run("{\"id\":1,\"status\":\"more\",\"data_size\":3,\"stream\":\"1\"}|out");
+    check_bad_run("{\"id\":1,\"status\":\"ok\",\"data_size\":3,\"exit\":0}|out");
+    check_bad_run("{\"id\":1,\"status\":\"ok\",\"data_size\":0}"); /* with which status? */
+    check_bad_run("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"exit\":256}");
+    check_bad_run("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"exit\":-1}");
+    check_bad_run("{\"id\":1,\"status\":\"continue\",\"data_size\":0,\"offset\":0,\"prefix_crc32\":\"00000000\"}");
+}
+
+/* A device's limit is 512 bytes, so what a line may have depends on each of them. */
+static void the_length_of_a_request_is_known_before_it_is_sent(void **state)
+{
+    static struct world world;
+    static const char line[] = "say \"\x01\xc3\xa9\\\"";
+    struct dory_call *call;
+
+    (void)state;
+    for (uint64_t last_id = 0; last_id < 1000; last_id = 10 * last_id + 9) {
+        init(&world);
+        world.out_size = 8192;
+        world.client.last_id = last_id;
+        call = &start(&world, DORY_RUN, line)->call;
+        assert_int_equal(call->phase, DORY_CALL_QUEUED);
+        send_all(&world);
+        assert_int_equal(call->phase, DORY_CALL_SENT);
+        assert_int_equal(dory_client_request_len(call, last_id + 1), world.sent_len - DORY_FRAME_PREFIX);
+    }
 }
 
 /* ---- put ---- */
@@ -1663,6 +1802,12 @@ int main(void)
         cmocka_unit_test(a_check_without_crc32_is_a_fault),
         cmocka_unit_test(a_sink_that_is_slow_pushes_back),
         cmocka_unit_test(a_sink_that_fails_ends_the_session),
+        cmocka_unit_test(a_run_brings_both_outputs_and_the_exit_status),
+        cmocka_unit_test(a_run_may_be_silent_and_end_with_output),
+        cmocka_unit_test(a_run_that_the_server_ends_keeps_what_came),
+        cmocka_unit_test(a_run_goes_at_the_pace_of_who_reads_it),
+        cmocka_unit_test(a_run_answered_with_nonsense_is_a_fault),
+        cmocka_unit_test(the_length_of_a_request_is_known_before_it_is_sent),
         cmocka_unit_test(a_put_needs_no_crc32_and_no_bytes),
         cmocka_unit_test(a_body_may_be_sent_by_the_caller),
         cmocka_unit_test(a_file_may_say_later),
