@@ -9,6 +9,7 @@ PREFIX       ?= /usr/local#  where `install` puts the programs
 DESTDIR      ?=#             a folder to put in front of that, for packagers
 JSMN_DIR     ?=#             the folder of jsmn.h, when the compiler doesn't find it by itself
 LWIP_DIR     ?= build/lwip#  lwIP's source
+BEARSSL_DIR  ?= build/bearssl# BearSSL's source, for boards; another folder is taken for Linux, too
 JOBS         ?= 2#           what `check` does at once
 FUZZ_SECONDS ?= 15#          for each fuzz target
 PYTEST_ARGS  ?=#             further words for pytest, such as -k NAME
@@ -30,12 +31,16 @@ H     := $(wildcard core/*.h port/*.h port/*/*.h apps/*/*.h boards/*/*.h tests/*
 
 # ---- Flags ------------------------------------------------------------------
 
+# The system's BearSSL, unless its source is elsewhere and has been made there.
+own_bearssl := $(filter-out build/bearssl,$(strip $(BEARSSL_DIR)))
+
 # What dory is on Linux; devices have the defaults of core/dory_config.h.
 CONFIG   := -DDORY_MAX_NAME=255 -DDORY_MAX_TOKENS=128 -DDORY_MAX_COMMITS=32 -DDORY_SLICE=262144
-CPPFLAGS := -D_FILE_OFFSET_BITS=64 $(if $(JSMN_DIR),-isystem $(JSMN_DIR))
+CPPFLAGS := -D_FILE_OFFSET_BITS=64 $(if $(JSMN_DIR),-isystem $(JSMN_DIR)) $(own_bearssl:%=-isystem %/inc)
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Werror
 CFLAGS   := -std=c11 $(WARNINGS) -g -pthread
-LDLIBS   := -ldeflate -pthread
+# BearSSL into the program itself: few of its parts are wanted.
+LDLIBS   := -ldeflate $(own_bearssl:%=-L%/build) -l:libbearssl.a -pthread
 HARDEN   := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -pie -Wl,-z,relro,-z,now
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
@@ -130,7 +135,7 @@ help:
 
 ## Install what building needs and is missing (Debian)
 deps:
-	@JSMN_DIR=$(JSMN_DIR) tests/tools/deps.sh build
+	@JSMN_DIR=$(JSMN_DIR) BEARSSL_DIR=$(own_bearssl) tests/tools/deps.sh build
 
 ## Install what boards need and is missing, and unpack lwIP (Debian)
 deps-boards: deps

@@ -51,4 +51,12 @@
 #error "DORY_SLICE: 256 to 1048576 bytes"
 #endif
 
+/* Bytes of memory for a SHA-256 under way (image.h); BearSSL needs 112. */
+#ifndef DORY_SHA256_STATE
+#define DORY_SHA256_STATE 112
+#endif
+#if DORY_SHA256_STATE < 8 || DORY_SHA256_STATE > 1024 || DORY_SHA256_STATE % 8 != 0
+#error "DORY_SHA256_STATE: 8 to 1024 bytes, a multiple of 8"
+#endif
+
 #endif

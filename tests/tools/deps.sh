@@ -25,7 +25,8 @@ program() {
 
 # header NAME…: what #include would find, all in one call of the compiler.
 header() {
-    printf '#include <%s>\n' "$@" | gcc -fsyntax-only -xc ${JSMN_DIR:+-isystem "$JSMN_DIR"} -
+    printf '#include <%s>\n' "$@" |
+        gcc -fsyntax-only -xc ${JSMN_DIR:+-isystem "$JSMN_DIR"} ${BEARSSL_DIR:+-isystem "$BEARSSL_DIR/inc"} -
 }
 
 cmocka() {
@@ -42,10 +43,11 @@ newlib() {
 
 look_for_build() {
     need gcc program gcc
-    header stdio.h jsmn.h libdeflate.h >/dev/null 2>&1 && return
+    header stdio.h jsmn.h libdeflate.h bearssl.h >/dev/null 2>&1 && return
     need libc6-dev header stdio.h
     need libjsmn-dev header stddef.h jsmn.h
     need libdeflate-dev header libdeflate.h
+    need libbearssl-dev header bearssl.h
 }
 
 look_for_boards() {
@@ -138,7 +140,8 @@ finish() {
 [ -n "$missing" ] || finish "$1"
 
 by_hand="By their Debian names, what is missing:$missing.
-Where they are not packaged: jsmn is one header (make JSMN_DIR=its folder)."
+Where they are not packaged: jsmn is one header (make JSMN_DIR=its folder), BearSSL is made
+in its own folder (make BEARSSL_DIR=that folder)."
 command -v apt-get >/dev/null || fail "this system has no apt-get; please install by hand. $by_hand"
 [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || fail "to install packages, be root or have sudo. $by_hand"
 echo "deps.sh: installing$missing"
