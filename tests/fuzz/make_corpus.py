@@ -247,6 +247,53 @@ CLIENTS = {
     "bad-json": call(C_INFO) + done + step(C_ANSWER) + b"\2{]",
 }
 
+# ---- plain commands: a script of steps, see fuzz_plain.c ----
+
+(P_BYTES, P_FILL, P_TICK, P_CLOCK, P_WRITABLE, P_END, P_LOST, P_OTHER, P_SETTLE) = range(9)
+SIZED, HEADED, ROOMY, WIDE = 0, 1, 2, 4
+
+
+def line(text):
+    return step(P_BYTES) + bytes([len(text)]) + text
+
+
+def plain(*steps, choices=ROOMY | WIDE):
+    return bytes([choices]) + b"".join(steps)
+
+
+tick = step(P_TICK)
+other = step(P_OTHER)
+everything = step(P_SETTLE)
+
+PLAIN = {
+    "one": plain(line(b"hello"), everything),
+    "headed": plain(line(b"hello\n"), everything, line(b"again"), everything, choices=HEADED | ROOMY | WIDE),
+    "bytewise-scratch": plain(line(b"gUz0"), everything, choices=HEADED | ROOMY),
+    "cut": plain(line(b"gUz0"), everything, choices=SIZED | WIDE | 5 << 3),
+    "cut-and-ended": plain(line(b"gUz2"), everything, line(b"wUz3"), everything, choices=HEADED | WIDE | 9 << 3),
+    "timeout": plain(line(b"c\1\5\2"), everything),
+    "too-large": plain(line(b"c\6\7\3"), everything),
+    "refused": plain(line(b"!no"), everything, line(b"yes"), everything),
+    "empty": plain(line(b"\n"), everything, line(b""), everything),
+    "not-utf-8": plain(line(b"caf\xe9"), everything),
+    "utf-8": plain(line("café".encode()), everything),
+    "cr": plain(line(b"a\r\n"), everything, line(b"b"), everything),
+    "lf": plain(line(b"a\nb"), everything),
+    "nul": plain(line(b"a\0"), everything),
+    "post": plain(line(b"POST / HTTP/1.1\r\nHost: 127.0.0.1:9003\r\n\r\nreboot"), everything),
+    "pieces": plain(line(b"say "), line(b"it"), tick, line(b"ne"), line(b"xt"), everything),
+    "longest": plain(step(P_FILL, 12), line(b"x" * 64 + b"\n"), everything),
+    "too-long": plain(step(P_FILL, 12), line(b"x" * 65), everything),
+    "too-long-while-running": plain(line(b"gUz0"), tick, step(P_FILL, 13), step(P_FILL, 2), everything),
+    "slow-reader": plain(step(P_WRITABLE, 2), line(b"gUz0"), tick, step(P_WRITABLE, 5), tick, step(P_WRITABLE, 9), tick),
+    "nobody-reads": plain(step(P_WRITABLE), line(b"gUz0"), tick, step(P_CLOCK, 8), everything),
+    "idle": plain(line(b"gUz0"), everything, step(P_CLOCK, 9), everything),
+    "ends": plain(line(b"gUz0"), tick, line(b"more"), step(P_END), everything),
+    "lost": plain(line(b"gUz0"), tick, step(P_LOST), line(b"gUz0"), everything),
+    "three": plain(line(b"gUz0"), other, line(b"wUz0"), other, line(b"aUz0"), everything, other, line(b"bUz0"), everything),
+    "evicted": plain(line(b"a"), everything, other, line(b"b"), everything, other, line(b"c"), everything),
+}
+
 
 def write(target, files):
     folder = CORPUS / target
@@ -261,6 +308,7 @@ def main():
     write("fuzz_frame", {name: bytes([40, index]) + stream for index, (name, stream) in enumerate(FRAMES.items())})
     write("fuzz_server", SESSIONS)
     write("fuzz_client", CLIENTS)
+    write("fuzz_plain", PLAIN)
 
 
 if __name__ == "__main__":
