@@ -46,7 +46,7 @@ int ask_run(struct ask *ask, const struct target *target)
     const struct report_file file = {.name = ask->about, .about = ask->about};
     struct outcome failure;
 
-    if (!link_run(&app->options, &app->report, target, &link_events, ask, &failure) && !ask->settled) {
+    if (!link_run(app, target, &link_events, ask, &failure) && !ask->settled) {
         ask->outcome = failure;
     }
     if (ask->outcome.code != EXIT_DONE) {

@@ -239,7 +239,7 @@ static int run(struct get *get, const struct target *target)
         .name = target->name,
         .check = true,
     };
-    if (!link_run(&app->options, &app->report, target, &link_events, get, &failure) && !get->settled) {
+    if (!link_run(app, target, &link_events, get, &failure) && !get->settled) {
         get->outcome = failure;
     }
     if (!link_interrupted()) {

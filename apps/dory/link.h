@@ -7,11 +7,9 @@
 #ifndef DORY_APP_LINK_H
 #define DORY_APP_LINK_H
 
+#include "app.h"
 #include "job.h"
-#include "options.h"
 #include "progress.h"
-#include "report.h"
-#include "target.h"
 
 struct link_events {
     /* Gives the next job, or NULL when there is none left. */
@@ -29,12 +27,18 @@ struct link_events {
     void (*look)(void *ctx, struct progress *progress);
 };
 
+/* A link whose connection is kept from one link_run() to the next, for app->link: all of them must be about one server.
+ * Returns NULL with errno. To be freed, which ends the connection. */
+struct link *link_new(void);
+void link_free(struct link *link);
+
 /*
  * Runs until next() has no more and every job is finished. Returns true then; else `failure` tells why it was given up,
- * and jobs that have no answer were finished with DORY_FAULT_LOST. EXIT_DONE in there: a signal said so.
+ * and jobs that have no answer were finished with DORY_FAULT_LOST. EXIT_DONE in there: a signal said so. A `run` that
+ * may have reached the server is not sent again: when its answer is lost, all is given up.
  */
-bool link_run(const struct options *options, const struct report *report, const struct target *target,
-              const struct link_events *events, void *ctx, struct outcome *failure);
+bool link_run(struct app *app, const struct target *target, const struct link_events *events, void *ctx,
+              struct outcome *failure);
 
 /* The events of a job's call must have this for done(), and the job's link for `ctx`, which link_run() sees to. */
 void link_done(void *ctx, struct dory_call *call, const struct dory_answer *answer);

@@ -350,7 +350,7 @@ static int send_items(struct put *put, const struct target *target)
     uint32_t begin_ms = net_now_ms();
     struct outcome failure;
 
-    if (!link_run(&app->options, &app->report, target, &link_events, put, &failure)) {
+    if (!link_run(app, target, &link_events, put, &failure)) {
         report_rest(put, &failure);
     } else if (app->report.code == EXIT_DONE && put->items.count > 0) {
         report_summary(&app->report, put->items.item[0].name, put->items.count, put->sent, net_now_ms() - begin_ms);

@@ -101,7 +101,7 @@ static int run(struct rm *rm)
         while (rm->end < rm->count && target_same_server(target, &rm->removals[rm->end].target)) {
             rm->end++;
         }
-        if (!link_run(&app->options, &app->report, target, &link_events, rm, &failure)) {
+        if (!link_run(app, target, &link_events, rm, &failure)) {
             report_rest(rm, begin, &failure);
         }
         rm->at = rm->end;
