@@ -97,13 +97,7 @@ int command_info(struct app *app)
         .answered = on_answered,
     };
     struct target target;
-    char error[512];
+    int code = app_parse_server(app, app->options.words[0], &target);
 
-    if (!target_parse(&target, app->options.words[0], error, sizeof error)) {
-        return app_usage(app, "%s", error);
-    }
-    if (target.name[0] != '\0') {
-        return app_usage(app, "'%s': info is about a server, not about a file: HOST[:PORT]", app->options.words[0]);
-    }
-    return ask_run(&ask, &target);
+    return code == EXIT_DONE ? ask_run(&ask, &target) : code;
 }

@@ -16,13 +16,14 @@
 #include "progress.h"
 
 static const struct command commands[] = {
-    {"put", "[-r] FILE... TARGET", 2, INT_MAX, command_put},
-    {"get", "TARGET/NAME [FILE|-]", 1, 2, command_get},
-    {"ls", "TARGET[/PREFIX]", 1, 1, command_ls},
-    {"rm", "TARGET/NAME...", 1, INT_MAX, command_rm},
-    {"stat", "[--check] TARGET/NAME", 1, 1, command_stat},
-    {"info", "TARGET", 1, 1, command_info},
-    {NULL, NULL, 0, 0, NULL},
+    {"put", "[-r] FILE... TARGET", 2, INT_MAX, false, command_put},
+    {"get", "TARGET/NAME [FILE|-]", 1, 2, false, command_get},
+    {"ls", "TARGET[/PREFIX]", 1, 1, false, command_ls},
+    {"rm", "TARGET/NAME...", 1, INT_MAX, false, command_rm},
+    {"stat", "[--check] TARGET/NAME", 1, 1, false, command_stat},
+    {"info", "TARGET", 1, 1, false, command_info},
+    {"run", "TARGET LINE...", 2, INT_MAX, true, command_run},
+    {NULL, NULL, 0, 0, false, NULL},
 };
 
 static volatile sig_atomic_t got_signal;
@@ -81,6 +82,20 @@ int app_refuse_name(struct app *app, const char *name, const char *file)
                 name, DORY_MAX_NAME);
     report_file(&app->report, &about, &outcome);
     return EXIT_REFUSED;
+}
+
+int app_parse_server(struct app *app, const char *word, struct target *target)
+{
+    char error[512];
+
+    if (!target_parse(target, word, error, sizeof error)) {
+        return app_usage(app, "%s", error);
+    }
+    if (target->name[0] != '\0') {
+        return app_usage(app, "'%s': %s is about a server, not about a file: HOST[:PORT]", word,
+                         app->options.command->name);
+    }
+    return EXIT_DONE;
 }
 
 int app_parse_file(struct app *app, const char *word, struct target *target)

@@ -40,6 +40,7 @@ void options_help(void)
           "  dory rm TARGET/NAME...            delete files\n"
           "  dory stat [--check] TARGET/NAME   tell size, version and CRC-32 of a file\n"
           "  dory info TARGET                  tell what the server is, and its limits\n"
+          "  dory run TARGET LINE...           run a command there; ends as it ends\n"
           "\n"
           "TARGET is HOST[:PORT][/NAME]: port 9002 unless given, IPv6 in [brackets].\n"
           "What is put to TARGET, or to a NAME that ends in /, keeps its own name.\n"
@@ -52,7 +53,7 @@ void options_help(void)
           "\n"
           "Example: dory put build/app.bin board.local:9002/app.bin\n"
           "Exit: 0 done, 1 refused, 2 usage, 3 no connection, 4 timeout, 5 local file,\n"
-          "6 what arrived is not what was sent.\n",
+          "6 what arrived is not what was sent. run: as the command, 255 on failure.\n",
           stdout);
 }
 
@@ -139,6 +140,21 @@ static bool find_command(struct options *options, const char *word, const struct
     return false;
 }
 
+/* `word` is no command, or there is none. */
+static enum options_result wrong_command(const char *word, const struct command *commands, char *error,
+                                         size_t error_len)
+{
+    size_t len = (size_t)(word != NULL ? snprintf(error, error_len, "'%s' is no command:", word)
+                                       : snprintf(error, error_len, "a command is missing:"));
+
+    for (const struct command *row = commands; row->name != NULL && len < error_len; row++) {
+        const char *before = row == commands ? "" : row[1].name == NULL ? " or" : ",";
+
+        len += (size_t)snprintf(error + len, error_len - len, "%s %s", before, row->name);
+    }
+    return OPTIONS_WRONG;
+}
+
 /* An option that another command has says nothing here. */
 static const char *misplaced(const struct options *options)
 {
@@ -171,29 +187,62 @@ static bool check_words(const struct options *options, char *error, size_t error
     return false;
 }
 
+/* Takes a word that is no option. Returns false for a first one that is no command. */
+static bool on_word(struct options *options, char *word, const struct command *commands)
+{
+    if (options->command == NULL) {
+        return find_command(options, word, commands);
+    }
+    options->words[options->word_count++] = word;
+    return true;
+}
+
+static bool is_line_next(const struct options *options)
+{
+    return options->command != NULL && options->command->takes_line && options->word_count == 1;
+}
+
+/* What getopt() leaves. */
+static bool take_rest(struct options *options, int argc, char **argv, const struct command *commands)
+{
+    if (is_line_next(options) && optind < argc && strcmp(argv[optind], "--") == 0) {
+        optind++;
+    }
+    while (optind < argc) {
+        if (!on_word(options, argv[optind++], commands)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum options_result options_parse(struct options *options, int argc, char **argv, const struct command *commands,
                                   char *error, size_t error_len)
 {
-    int option;
-
-    *options = (struct options){.timeout_ms = 30000, .retries = 5};
+    /* Words are gathered where words were that have been read. */
+    *options = (struct options){.words = argv, .timeout_ms = 30000, .retries = 5};
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":hVqr", long_options, NULL)) != -1) {
-        enum options_result result = on_option(options, option, argv, error, error_len);
+    while (!is_line_next(options)) {
+        int option = getopt_long(argc, argv, "-:hVqr", long_options, NULL);
+        enum options_result result = OPTIONS_RUN;
 
+        if (option == -1) {
+            break;
+        }
+        if (option != 1) {
+            result = on_option(options, option, argv, error, error_len);
+        } else if (!on_word(options, optarg, commands)) {
+            return wrong_command(optarg, commands, error, error_len);
+        }
         if (result != OPTIONS_RUN) {
             return result;
         }
     }
-    if (optind == argc) {
-        snprintf(error, error_len, "a command is missing: put, get, ls, rm, stat or info");
-        return OPTIONS_WRONG;
+    if (!take_rest(options, argc, argv, commands)) {
+        return wrong_command(argv[optind - 1], commands, error, error_len);
     }
-    if (!find_command(options, argv[optind], commands)) {
-        snprintf(error, error_len, "'%s' is no command: put, get, ls, rm, stat or info", argv[optind]);
-        return OPTIONS_WRONG;
+    if (options->command == NULL) {
+        return wrong_command(NULL, commands, error, error_len);
     }
-    options->words = argv + optind + 1;
-    options->word_count = argc - optind - 1;
     return check_words(options, error, error_len) ? OPTIONS_RUN : OPTIONS_WRONG;
 }

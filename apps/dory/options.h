@@ -15,6 +15,7 @@ struct command {
     const char *usage; /* the words behind it */
     int min_words;
     int max_words;
+    bool takes_line; /* behind the first word there are no options: all is part of a line, but for one `--` there */
     int (*run)(struct app *app); /* returns the exit code */
 };
 
@@ -35,7 +36,7 @@ struct options {
 /* What options_parse() leaves to do. */
 enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
 
-/* Understands the command line; `commands` ends with a row without a name. OPTIONS_WRONG: a sentence that names the
+/* Understands the command line, whose words it moves; `commands` ends with a row without a name. OPTIONS_WRONG: a sentence that names the
  * wrong word is in `error`. Sets options->json even then, when it was asked for before the wrong word. */
 enum options_result options_parse(struct options *options, int argc, char **argv, const struct command *commands,
                                   char *error, size_t error_len);
