@@ -79,7 +79,7 @@ compile = $(cc.$1) $(call config,$1) $(CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP 
 .SHELLFLAGS := -ec
 .DELETE_ON_ERROR:
 
-## Build dory and doryd, in build/gcc/
+## Build dory, doryd and sticky, in build/gcc/
 all: gcc
 
 say = @$(if $V,,echo "  $1	$@";)$(if $V,set -x;)

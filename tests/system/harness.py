@@ -29,6 +29,7 @@ from wire import PATIENCE
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 DORYD = str(pathlib.Path(os.environ.get("DORYD", REPOSITORY / "build/gcc/doryd")).absolute())
 DORY = str(pathlib.Path(os.environ.get("DORY", REPOSITORY / "build/gcc/dory")).absolute())
+STICKY = str(pathlib.Path(os.environ.get("STICKY", REPOSITORY / "build/gcc/sticky")).absolute())
 
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|ThreadSanitizer|runtime error:")
 FAILURES = wire.STATUSES - {"ok", "more", "continue"}
@@ -416,8 +417,8 @@ def check_result(result):
     return result
 
 
-def run_dory(*words, cwd=None, limits=(), before=(), stdout=subprocess.PIPE, patience=3 * PATIENCE):
-    """Run the client to its end; neither a crash nor a hang is ever an expected outcome."""
+def run_program(program, *words, cwd=None, limits=(), before=(), stdout=subprocess.PIPE, patience=3 * PATIENCE):
+    """Run a program to its end; neither a crash nor a hang is ever an expected outcome."""
 
     def prepare():
         die_with_parent()
@@ -426,7 +427,7 @@ def run_dory(*words, cwd=None, limits=(), before=(), stdout=subprocess.PIPE, pat
 
     words = [str(word) for word in words]
     done = subprocess.run(
-        [*before, DORY, *words],
+        [*before, program, *words],
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
@@ -434,7 +435,12 @@ def run_dory(*words, cwd=None, limits=(), before=(), stdout=subprocess.PIPE, pat
         preexec_fn=prepare,
         timeout=patience,
     )
-    return check_result(Result(["dory", *words], done.returncode, done.stdout or b"", done.stderr.decode()))
+    name = pathlib.Path(program).name
+    return check_result(Result([name, *words], done.returncode, done.stdout or b"", done.stderr.decode()))
+
+
+def run_dory(*words, **options):
+    return run_program(DORY, *words, **options)
 
 
 def start_dory(*words, cwd=None):
