@@ -18,7 +18,7 @@ V            ?=#             1: print whole command lines
 # ---- Sources ----------------------------------------------------------------
 
 CORE  := $(wildcard core/*.c)
-LIB   := $(CORE) $(wildcard port/*.c port/posix/*.c port/flash/*.c)
+LIB   := $(CORE) $(wildcard port/*.c port/posix/*.c port/flash/*.c port/bearssl/*.c)
 APPS  := $(patsubst apps/%/,%,$(sort $(dir $(wildcard apps/*/*.c))))
 UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 BARE  := $(patsubst tests/unit/%.c,%,$(shell grep -L '"../../port/' $(wildcard tests/unit/test_*.c)))# need core only
@@ -120,8 +120,8 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libdory.a
 MAKEFILES_HERE := Makefile boards/boards.mk port/lib.mk tests/lwip/lwip.mk
 include boards/boards.mk boards/hosted/hosted.mk port/lib.mk tests/lwip/lwip.mk
 
-# On a new machine lwIP is not there when this file is read.
-$(HOSTED_LWIP) $(lwip_source)/apps/lwiperf/lwiperf.c: | deps-boards
+# On a new machine lwIP and BearSSL are not there when this file is read.
+$(HOSTED_LWIP) $(lwip_source)/apps/lwiperf/lwiperf.c $(bearssl:%=$(bearssl_source)/src/%.c): | deps-boards
 	@:
 
 # ---- Using ------------------------------------------------------------------
@@ -137,9 +137,9 @@ help:
 deps:
 	@JSMN_DIR=$(JSMN_DIR) BEARSSL_DIR=$(own_bearssl) tests/tools/deps.sh build
 
-## Install what boards need and is missing, and unpack lwIP (Debian)
+## Install what boards need and is missing, and unpack lwIP and BearSSL (Debian)
 deps-boards: deps
-	@LWIP_DIR=$(LWIP_DIR) tests/tools/deps.sh boards
+	@LWIP_DIR=$(LWIP_DIR) BEARSSL_DIR=$(BEARSSL_DIR) tests/tools/deps.sh boards
 
 ## Install what the tests need and is missing (Debian)
 deps-check: deps-boards
@@ -216,6 +216,7 @@ cov: $(BARE:%=build/cov/unit/%)
 ## Hold core's size on a Cortex-M3, and that of whole images, against their budgets
 size: | deps-check
 	@JSMN_DIR=$(JSMN_DIR) tests/tools/size.py build/size
+	@JSMN_DIR=$(JSMN_DIR) tests/tools/check_size.py build/check_size $(bearssl:%=$(bearssl_source)/src/%.c)
 	@$(call image_size,mps2-an385)
 	@$(call image_size,lm3s6965evb,-no-commands-no-discovery,COMMANDS=0 DISCOVERY=0,32768:35600 20480)
 	@$(call image_size,lm3s6965evb,,,40960 20480)

@@ -34,13 +34,26 @@ lwip_source := $(strip $(LWIP_DIR))/src
 lwip_core   := def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp
 lwip_ipv4   := dhcp etharp icmp ip4 ip4_addr
 lwip        := $(lwip_core:%=core/%) $(lwip_ipv4:%=core/ipv4/%) netif/ethernet
-firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/common/*.c boards/$(board)/*.c)
-board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o)
+
+# What the check of images takes of BearSSL, with the curves of port/bearssl/image_bearssl.h.
+bearssl_source := $(strip $(BEARSSL_DIR))
+bearssl_ecdsa  := atr i31_bits i31_vrfy_asn1 i31_vrfy_raw
+bearssl_i31    := add bitlen decmod decode encode fmont iszero modpow montmul muladd ninv31 rshift sub tmont
+bearssl        := codec/ccopy codec/dec32be codec/enc32be $(bearssl_ecdsa:%=ec/ecdsa_%) ec/ec_prime_i31 \
+                  $(addprefix ec/ec_,secp256r1 secp384r1 secp521r1) hash/sha2small $(bearssl_i31:%=int/i31_%) int/i32_div32
+bearssl_flags  := -I$(bearssl_source)/src -I$(bearssl_source)/inc
+
+# A board that checks images says so: check.BOARD := 1.
+firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/common/*.c boards/$(board)/*.c \
+               $(if $(check.$(board)),port/bearssl/*.c))
+board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o) \
+               $(if $(check.$(board)),$(bearssl:%=$(board_build)/bearssl/%.o))
 
 # The code asks with `#if BOARD_COMMANDS`, `#if BOARD_DISCOVERY`.
 # -MD, for -MMD doesn't see what lwIP's headers include: lwipopts.h and board_config.h.
 board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) $(config.$(board)) $(features) -ffunction-sections -fdata-sections \
-               -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include -MD -MP
+               -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include \
+               -isystem $(bearssl_source)/inc -MD -MP
 board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings \
                -Lboards/common -T boards/$(board)/$(board).ld
 
@@ -58,6 +71,9 @@ build/boards/include/jsmn.h: | deps-boards
 
 $(board_build)/lwip/%.o: $(lwip_source)/%.c boards/boards.mk | deps-boards
 	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) -Wall -Werror -c -o $@ $<
+
+$(board_build)/bearssl/%.o: $(bearssl_source)/src/%.c boards/boards.mk | deps-boards
+	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) $(bearssl_flags) -Wall -Werror -c -o $@ $<
 
 $(board_build)/obj/%.o: %.c boards/boards.mk | build/boards/include/jsmn.h
 	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) $(WARNINGS) -c -o $@ $<

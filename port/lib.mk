@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# dory as a static library for products: core, port/lwip and port/flash. Included
-# by the Makefile at the top, behind boards.mk; it uses the variables of both.
+# dory as a static library for products: core, port/lwip, port/flash, and
+# port/bearssl with what that takes of BearSSL. Included by the Makefile at the
+# top, behind boards.mk; it uses the variables of both.
 
 # ---- What may be chosen: make NAME=VALUE ------------------------------------
 
@@ -12,20 +13,21 @@ DORY_CFLAGS  ?=#               of `lib`: further words for the compiler, such as
 # ---- The library ------------------------------------------------------------
 
 LIB_CPUS := cortex-m0plus cortex-m3 cortex-m4 cortex-m7 cortex-m33
-LIB_C    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c)
+LIB_C    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c port/bearssl/*.c)
 
 # m3 will do.
 lib_cpu    = $(patsubst m%,cortex-m%,$(strip $(CPU)))
 lib_target = $(if $(filter $(lib_cpu),$(LIB_CPUS)),build/lib/$(lib_cpu)/libdory.a,lib-wrong-cpu)
 
 # -MD, for -MMD doesn't see the headers of lwIP, and lwipopts.h among them. $1: CPU
-lib_include = -isystem $(strip $(LWIPOPTS_DIR)) -isystem $(lwip_source)/include -isystem build/boards/include
+lib_include = -isystem $(strip $(LWIPOPTS_DIR)) -isystem $(lwip_source)/include -isystem build/boards/include \
+              -isystem $(bearssl_source)/inc
 lib_flags   = -std=c11 -g -mcpu=$1 -mthumb -Os -ffunction-sections -fdata-sections $(lib_include) -MD -MP \
               $(strip $(DORY_CFLAGS))
 
 .PHONY: lib lib-all lib-wrong-cpu always
 
-## Build core, port/lwip and port/flash for CPU as a library, in build/lib/CPU/
+## Build core, port/lwip, port/flash and port/bearssl for CPU as a library, in build/lib/CPU/
 lib: $(lib_target)
 	@echo '$<: bytes of all its members'; $(CROSS)size -t $< | sed -n '1p;$$p'
 
@@ -37,7 +39,10 @@ define lib
 build/lib/$1/obj/%.o: %.c build/lib/$1/flags | build/boards/include/jsmn.h
 	$$(call say,CC) mkdir -p $$(@D); $$(CROSS)gcc $$(call lib_flags,$1) $$(WARNINGS) -c -o $$@ $$<
 
-build/lib/$1/libdory.a: $(LIB_C:%.c=build/lib/$1/obj/%.o)
+build/lib/$1/bearssl/%.o: $(bearssl_source)/src/%.c build/lib/$1/flags | deps-boards
+	$$(call say,CC) mkdir -p $$(@D); $$(CROSS)gcc $$(call lib_flags,$1) $(bearssl_flags) -Wall -Werror -c -o $$@ $$<
+
+build/lib/$1/libdory.a: $(LIB_C:%.c=build/lib/$1/obj/%.o) $(bearssl:%=build/lib/$1/bearssl/%.o)
 	$$(call say,AR) rm -f $$@; $$(CROSS)ar qcs $$@ $$^; \
 	! $$(CROSS)nm -u $$@ | grep -Ew '(_?(malloc|calloc|realloc|free)(_r)?|_sbrk(_r)?)'
 

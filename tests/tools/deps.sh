@@ -5,7 +5,8 @@
 # is missing is installed with apt-get; where all is there, nothing is called and no network is touched.
 # Each thing is looked for as the compiler would, so a system without Debian's packages works as well.
 #
-# lwIP is a source package: it is fetched by its name and unpacked in LWIP_DIR (build/lwip unless given).
+# For boards, lwIP and BearSSL are source packages: each is fetched by its name and unpacked in LWIP_DIR (build/lwip unless
+# given) and BEARSSL_DIR (build/bearssl).
 
 set -eu
 LC_ALL=C
@@ -55,7 +56,7 @@ look_for_boards() {
     need libnewlib-arm-none-eabi newlib
     need libslirp-dev header slirp/libslirp.h
     need qemu-system-arm program qemu-system-arm
-    [ -e "$lwip/src/core/tcp.c" ] || need xz-utils program xz
+    [ -e "$lwip/src/core/tcp.c" ] && [ -e "$bearssl/src/inner.h" ] || need xz-utils program xz
 }
 
 look_for_check() {
@@ -96,43 +97,54 @@ fail() {
     exit 1
 }
 
-# From the same servers as the machine's own packages, with lists of our own: the machine's stay as they are.
-fetch_lwip() {
-    apt=$(mktemp -d "$(dirname "$lwip")/apt-XXXXXX")
+# fetch PACKAGE FOLDER: from the same servers as the machine's own packages, with lists of our own: the machine's stay
+# as they are.
+fetch() {
+    apt=$(mktemp -d "$(dirname "$2")/apt-XXXXXX")
     apt=$(cd "$apt" && pwd)
+    package=$1
+    folder=$2
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
     # shellcheck disable=SC2016  # apt's variables
     apt-get indextargets --format '$(CREATED_BY) deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' |
         sed -n 's/^Packages //p' | sort -u >"$apt/sources.list"
     set -- apt-get -q -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt/cache" -o APT::Sandbox::User=
-    (cd "$apt" && "$@" update && "$@" source --download-only lwip) >"$apt/log" 2>&1 </dev/null || {
+    (cd "$apt" && "$@" update && "$@" source --download-only "$package") >"$apt/log" 2>&1 </dev/null || {
         cat "$apt/log" >&2
-        fail "can't fetch the source package lwip; elsewhere: make LWIP_DIR=the folder of its source"
+        fail "can't fetch the source package $package; elsewhere: make LWIP_DIR=… BEARSSL_DIR=…, the folders of the sources"
     }
-    mkdir "$apt/lwip"
-    tar -xf "$apt"/lwip_*.orig.tar.* -C "$apt/lwip" --strip-components=1
+    mkdir "$apt/source"
+    tar -xf "$apt/$package"_*.orig.tar.* -C "$apt/source" --strip-components=1
     # Whole or not at all; whoever comes second finds it there.
-    mv -T "$apt/lwip" "$lwip" 2>/dev/null || test -e "$lwip/src/core/tcp.c" || fail "can't unpack lwIP in $lwip"
+    mv -T "$apt/source" "$folder" 2>/dev/null || true
     rm -rf "$apt"
 }
 
-unpack_lwip() {
-    [ -e "$lwip/src/core/tcp.c" ] && return
-    [ "$lwip" = build/lwip ] || fail "LWIP_DIR=$lwip holds no src/core/tcp.c of lwIP"
-    mkdir -p "$(dirname "$lwip")"
-    echo "deps.sh: fetching the source of lwIP"
-    fetch_lwip
+# unpack PACKAGE FOLDER FILE: makes sure that the source is there, FILE being part of it.
+unpack() {
+    [ -e "$2/$3" ] && return
+    [ "$2" = "build/$1" ] || fail "$2 holds no $3 of $1"
+    mkdir -p "$(dirname "$2")"
+    echo "deps.sh: fetching the source of $1"
+    fetch "$1" "$2"
+    [ -e "$2/$3" ] || fail "can't unpack $1 in $2"
+}
+
+unpack_sources() {
+    unpack lwip "$lwip" src/core/tcp.c
+    unpack bearssl "$bearssl" src/inner.h
 }
 
 lwip=${LWIP_DIR:-build/lwip}
+bearssl=${BEARSSL_DIR:-build/bearssl}
 case "${1:-}" in
 build | boards | check) ;;
 *) fail 'usage: deps.sh build|boards|check' ;;
 esac
 
 finish() {
-    [ "$1" != boards ] || unpack_lwip
+    [ "$1" != boards ] || unpack_sources
     exit 0
 }
 

@@ -17,7 +17,7 @@ import sys
 CROSS = "arm-none-eabi-"
 # The first pattern that matches the path decides.
 GROUPS = (("jsmn", r"jsmn\.h$"), ("lwIP", r"lwip.*/src/"), ("core", r"^core/"), ("slot store", r"^port/flash/"),
-          ("port", r"^port/"), ("drivers", r"^boards/"))
+          ("BearSSL", r"bearssl.*/src/"), ("port", r"^port/"), ("drivers", r"^boards/"))
 LIBRARIES = "libc, libgcc"
 CONSTANTS = "constants"
 COLUMNS = ("flash", "RAM")

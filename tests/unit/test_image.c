@@ -165,7 +165,7 @@ static void a_copy_made_half_way_goes_on_by_itself(void **state)
     struct plan plan = full_plan();
     struct made made = make_image(&plan);
     struct dory_image first;
-    struct dory_image second;
+    struct dory_image second = {0};
 
     (void)state;
     for (size_t split = 0; split < made.len; split++) {
