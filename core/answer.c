@@ -21,10 +21,10 @@
     X("free", DORY_MEMBER_UINT64, SESSION(job.room.free)) \
     X("writers", DORY_MEMBER_UINT32, SESSION(job.room.writers)) \
     X("dory", DORY_MEMBER_UINT32, SERVER(protocol)) \
-    X("name", DORY_MEMBER_STRING(32), SERVER(name)) \
-    X("server", DORY_MEMBER_STRING(32), SERVER(version)) \
-    X("board", DORY_MEMBER_STRING(16), SERVER(board)) \
-    X("firmware", DORY_MEMBER_STRING(32), SERVER(firmware)) \
+    X("name", DORY_MEMBER_TEXT, SERVER(name)) \
+    X("server", DORY_MEMBER_TEXT, SERVER(version)) \
+    X("board", DORY_MEMBER_TEXT, SERVER(board)) \
+    X("firmware", DORY_MEMBER_TEXT, SERVER(firmware)) \
     X("max_header", DORY_MEMBER_UINT32, SERVER(max_header)) \
     X("max_name", DORY_MEMBER_UINT32, SERVER(max_name)) \
     X("sessions", DORY_MEMBER_UINT32, SERVER(sessions)) \
@@ -64,7 +64,7 @@ static size_t encode(const struct dory_session *session, uint8_t *buf, const uin
     if (id != NULL) {
         dory_header_number(&encoder, "id", *id);
     }
-    dory_header_string(&encoder, "status", dory_status_name((enum dory_status)status), 32);
+    dory_header_string(&encoder, "status", dory_status_name((enum dory_status)status));
     if ((what & TELL_DATA) != 0) {
         data_size = session->job.end - session->job.off;
     }

@@ -18,45 +18,37 @@
 
 #include "client_calls.h"
 
-#define NUMBER(key, member) \
-    { \
-        key, DORY_FIELD_NUMBER, offsetof(struct dory_answer, member) \
-    }
-#define TEXT(key, member) \
-    { \
-        key, DORY_FIELD_TEXT, offsetof(struct dory_answer, member) \
-    }
-#define CRC32(key, member) \
-    { \
-        key, DORY_FIELD_CRC32, offsetof(struct dory_answer, member) \
-    }
+#define AT(member) offsetof(struct dory_answer, member)
 
-static const struct dory_field answer_fields[DORY_ANSWER_FIELDS] = {
-    [DORY_ANSWER_ID] = NUMBER("id", id),
-    [DORY_ANSWER_STATUS] = TEXT("status", status_name),
-    [DORY_ANSWER_DATA_SIZE] = NUMBER("data_size", data_size),
-    [DORY_ANSWER_MESSAGE] = TEXT("message", message),
-    [DORY_ANSWER_FILESIZE] = NUMBER("filesize", filesize),
-    [DORY_ANSWER_OFFSET] = NUMBER("offset", offset),
-    [DORY_ANSWER_VERSION] = TEXT("version", version),
-    [DORY_ANSWER_CRC32] = CRC32("crc32", crc32),
-    [DORY_ANSWER_PREFIX_CRC32] = CRC32("prefix_crc32", prefix_crc32),
-    [DORY_ANSWER_PARTIAL] = NUMBER("partial", partial),
-    [DORY_ANSWER_STREAM] = NUMBER("stream", stream),
-    [DORY_ANSWER_EXIT] = NUMBER("exit", exit),
-    [DORY_ANSWER_DORY] = NUMBER("dory", dory),
-    [DORY_ANSWER_NAME] = TEXT("name", name),
-    [DORY_ANSWER_SERVER] = TEXT("server", server),
-    [DORY_ANSWER_BOARD] = TEXT("board", board),
-    [DORY_ANSWER_FIRMWARE] = TEXT("firmware", firmware),
-    [DORY_ANSWER_MAX_HEADER] = NUMBER("max_header", max_header),
-    [DORY_ANSWER_MAX_NAME] = NUMBER("max_name", max_name),
-    [DORY_ANSWER_MAX_FILE] = NUMBER("max_file", max_file),
-    [DORY_ANSWER_FREE] = NUMBER("free", free),
-    [DORY_ANSWER_SESSIONS] = NUMBER("sessions", sessions),
-    [DORY_ANSWER_WRITERS] = NUMBER("writers", writers),
-    [DORY_ANSWER_UPTIME_MS] = NUMBER("uptime_ms", uptime_ms),
-};
+/* In the order of enum dory_answer_field. */
+#define FIELDS(X) \
+    X("id", DORY_FIELD_NUMBER, AT(id)) \
+    X("status", DORY_FIELD_TEXT, AT(status_name)) \
+    X("data_size", DORY_FIELD_NUMBER, AT(data_size)) \
+    X("message", DORY_FIELD_TEXT, AT(message)) \
+    X("filesize", DORY_FIELD_NUMBER, AT(filesize)) \
+    X("offset", DORY_FIELD_NUMBER, AT(offset)) \
+    X("version", DORY_FIELD_TEXT, AT(version)) \
+    X("crc32", DORY_FIELD_CRC32, AT(crc32)) \
+    X("prefix_crc32", DORY_FIELD_CRC32, AT(prefix_crc32)) \
+    X("partial", DORY_FIELD_NUMBER, AT(partial)) \
+    X("stream", DORY_FIELD_NUMBER, AT(stream)) \
+    X("exit", DORY_FIELD_NUMBER, AT(exit)) \
+    X("dory", DORY_FIELD_NUMBER, AT(dory)) \
+    X("name", DORY_FIELD_TEXT, AT(name)) \
+    X("server", DORY_FIELD_TEXT, AT(server)) \
+    X("board", DORY_FIELD_TEXT, AT(board)) \
+    X("firmware", DORY_FIELD_TEXT, AT(firmware)) \
+    X("max_header", DORY_FIELD_NUMBER, AT(max_header)) \
+    X("max_name", DORY_FIELD_NUMBER, AT(max_name)) \
+    X("max_file", DORY_FIELD_NUMBER, AT(max_file)) \
+    X("free", DORY_FIELD_NUMBER, AT(free)) \
+    X("sessions", DORY_FIELD_NUMBER, AT(sessions)) \
+    X("writers", DORY_FIELD_NUMBER, AT(writers)) \
+    X("uptime_ms", DORY_FIELD_NUMBER, AT(uptime_ms))
+
+static const struct dory_field answer_fields[DORY_ANSWER_FIELDS] = {FIELDS(DORY_FIELD)};
+static const struct dory_fields known_fields = {FIELDS(DORY_FIELD_KEY), answer_fields};
 
 /* A struct dory_field holds the place of a member in one byte. */
 _Static_assert(offsetof(struct dory_answer, prefix_crc32) <= UINT8_MAX, "too many fields in an answer");
@@ -413,8 +405,8 @@ static bool decode(struct dory_client *client)
     struct dory_answer *answer = &client->answer;
     struct dory_found found;
 
-    if (dory_header_decode(client->options.header, client->frame.header_len, client->options.tokens, answer_fields,
-                           DORY_ANSWER_FIELDS, answer, &found) != DORY_OK) {
+    if (dory_header_decode(client->options.header, client->frame.header_len, client->options.tokens, &known_fields,
+                           answer, &found) != DORY_OK) {
         return false;
     }
     answer->present = found.present;

@@ -9,33 +9,16 @@
 
 #define CRC32_DIGITS 8U
 
-static const char hex_digits[] = "0123456789abcdef";
-
 static struct dory_text text_of(const char *text, const jsmntok_t *token)
 {
     return (struct dory_text){text + token->start, (size_t)(token->end - token->start)};
-}
-
-/* Reads digits of `base`, 10 or 16. Returns false when there is anything else. */
-static bool get_digits(const struct dory_text *text, size_t base, uint64_t *value)
-{
-    *value = 0;
-    for (size_t i = 0; i < text->len; i++) {
-        const char *digit = memchr(hex_digits, text->ptr[i], base);
-
-        if (digit == NULL) {
-            return false;
-        }
-        *value = *value * base + (uint64_t)(digit - hex_digits);
-    }
-    return true;
 }
 
 /* Gives digits to a member. Returns whether they are as many, and in the range, that the field asks for. */
 static bool get_number(const struct dory_text *digits, enum dory_field_type type, void *member)
 {
     uint64_t number;
-    bool valid = get_digits(digits, type == DORY_FIELD_NUMBER ? 10 : 16, &number);
+    bool valid = dory_text_number(digits, type == DORY_FIELD_NUMBER ? 10 : 16, &number);
 
     if (type == DORY_FIELD_CRC32) {
         if (!valid || digits->len != CRC32_DIGITS) {
@@ -78,39 +61,43 @@ static bool get_value(const struct dory_text *value, jsmntype_t kind, const stru
     return get_number(value, type, member);
 }
 
-int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const struct dory_field *fields,
-                       unsigned count, void *into, struct dory_found *found)
+/* Takes a key's value. Returns false when the key is there for the second time. */
+static bool take_field(const char *text, const jsmntok_t *token, const struct dory_fields *fields, void *into,
+                       struct dory_found *found)
 {
-    const jsmntok_t *token = tokens->token;
-    const jsmntok_t *end = token + dory_json_parse(tokens, text, len);
+    const struct dory_text key = text_of(text, token);
+    const struct dory_text value = text_of(text, token + 1);
+    int place = dory_text_find(&key, fields->keys);
+    uint32_t bit = UINT32_C(1) << (place & 31);
+
+    if (place < 0) {
+        return true;
+    }
+    if (((found->present | found->wrong) & bit) != 0) {
+        return false;
+    }
+    if (get_value(&value, token[1].type, &fields->of[place], into)) {
+        found->present |= bit;
+    } else {
+        found->wrong |= bit;
+    }
+    return true;
+}
+
+int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const struct dory_fields *fields, void *into,
+                       struct dory_found *found)
+{
+    unsigned count = dory_json_parse(tokens, text, len);
 
     found->present = 0;
     found->wrong = 0;
-    if (token == end) {
-        return DORY_BAD_HEADER;
-    }
     /* A key is a child of the object, which is token 0; its value stands right behind it. */
-    while (++token < end) {
-        struct dory_text key = text_of(text, token);
-        struct dory_text value;
-        uint32_t bit = 1;
-
-        for (unsigned i = 0; token->parent == 0 && i < count; i++, bit <<= 1) {
-            if (!dory_text_is(&key, fields[i].key)) {
-                continue;
-            }
-            if (((found->present | found->wrong) & bit) != 0) {
-                return DORY_BAD_HEADER;
-            }
-            value = text_of(text, token + 1);
-            if (get_value(&value, token[1].type, &fields[i], into)) {
-                found->present |= bit;
-            } else {
-                found->wrong |= bit;
-            }
+    for (const jsmntok_t *token = tokens->token + 1; count > 1; token++, count--) {
+        if (token->parent == 0 && !take_field(text, token, fields, into, found)) {
+            return DORY_BAD_HEADER;
         }
     }
-    return DORY_OK;
+    return count == 0 ? DORY_BAD_HEADER : DORY_OK;
 }
 
 static void put_char(struct dory_encoder *encoder, char c)
@@ -132,25 +119,16 @@ static void put_plain(struct dory_encoder *encoder, const char *text)
 static void put_hex(struct dory_encoder *encoder, uint32_t value, unsigned digits)
 {
     while (digits-- > 0) {
-        put_char(encoder, hex_digits[value >> (4 * digits) & 15]);
+        put_char(encoder, dory_hex_digits[value >> (4 * digits) & 15]);
     }
 }
 
-static void put_escaped(struct dory_encoder *encoder, const char *text, size_t len)
+static void put_escaped(struct dory_encoder *encoder, char c)
 {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c < 0x20 || c == '"' || c == '\\') {
-            put_char(encoder, '\\');
-        }
-        if (c < 0x20) {
-            put_char(encoder, 'u');
-            put_hex(encoder, c, 4);
-        } else {
-            put_char(encoder, (char)c);
-        }
+    if (c == '"' || c == '\\') {
+        put_char(encoder, '\\');
     }
+    put_char(encoder, c);
 }
 
 /* Begins a field, the first one with the object's bracket. */
@@ -202,23 +180,34 @@ void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t 
 void dory_header_text(struct dory_encoder *encoder, const char *key, const char *text, size_t len)
 {
     put_string_key(encoder, key);
-    put_escaped(encoder, text, len);
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] < 0x20) {
+            put_plain(encoder, "\\u");
+            put_hex(encoder, (unsigned char)text[i], 4);
+        } else {
+            put_escaped(encoder, text[i]);
+        }
+    }
+    put_char(encoder, '"');
+}
+
+static void end_crc32(struct dory_encoder *encoder, uint32_t crc32)
+{
+    put_hex(encoder, crc32, CRC32_DIGITS);
     put_char(encoder, '"');
 }
 
 void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32)
 {
     put_string_key(encoder, key);
-    put_hex(encoder, crc32, CRC32_DIGITS);
-    put_char(encoder, '"');
+    end_crc32(encoder, crc32);
 }
 
 void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version)
 {
     put_string_key(encoder, key);
-    put_hex(encoder, (uint32_t)(version >> 32), DORY_VERSION_DIGITS / 2);
-    put_hex(encoder, (uint32_t)version, DORY_VERSION_DIGITS / 2);
-    put_char(encoder, '"');
+    put_hex(encoder, (uint32_t)(version >> 32), DORY_VERSION_DIGITS - CRC32_DIGITS);
+    end_crc32(encoder, (uint32_t)version);
 }
 
 void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value)
@@ -227,17 +216,13 @@ void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value)
     put_plain(encoder, value ? "true" : "false");
 }
 
-void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text, size_t max_len)
+void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text)
 {
-    size_t len = strlen(text);
-
-    if (len > max_len) {
-        len = max_len;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0U) == 0x80U) {
-            len--;
-        }
+    put_string_key(encoder, key);
+    while (*text != '\0') {
+        put_escaped(encoder, *text++);
     }
-    dory_header_text(encoder, key, text, len);
+    put_char(encoder, '"');
 }
 
 void dory_header_member(struct dory_encoder *encoder, const char *key, const void *member, unsigned kind)
@@ -255,8 +240,10 @@ void dory_header_member(struct dory_encoder *encoder, const char *key, const voi
     case DORY_MEMBER_VERSION:
         dory_header_version(encoder, key, *(const uint64_t *)member);
         return;
+    case DORY_MEMBER_TEXT:
+        dory_header_string(encoder, key, *(const char *const *)member);
+        return;
     }
-    dory_header_string(encoder, key, *(const char *const *)member, kind);
 }
 
 size_t dory_header_end(struct dory_encoder *encoder)

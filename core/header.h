@@ -38,12 +38,20 @@ enum dory_field_type {
     DORY_FIELD_VERSION /* uint64_t: 0 unless it is one that dory_header_version() wrote */
 };
 
-/* One key that the caller knows; its place in a table is its bit. */
+/* What becomes of a key's value. */
 struct dory_field {
-    const char *key;
     uint8_t type; /* enum dory_field_type */
     uint8_t at;   /* offset of the member in the caller's struct */
 };
+
+/* The keys that the caller knows, at most 32; the place of each is its bit. DORY_FIELD_KEY and DORY_FIELD make both members
+ * out of one list, X(key, type, at) for each. */
+struct dory_fields {
+    const char *keys; /* one behind the other, each with its NUL; an empty one ends them */
+    const struct dory_field *of;
+};
+#define DORY_FIELD_KEY(key, type, at) key "\0"
+#define DORY_FIELD(key, type, at) {type, at},
 
 /* What a decode found: a bit for each field of the table. */
 struct dory_found {
@@ -53,14 +61,14 @@ struct dory_found {
 
 /*
  * Decodes `text` of `len` bytes, which it changes: strings are unescaped where
- * they stand. `fields` has `count` (at most 32) entries; members of `into` that
+ * they stand. Members of `into` that
  * are not present are left alone. Unknown keys are passed over.
  *
  * Returns DORY_OK, or DORY_BAD_HEADER: no JSON object, something behind it,
  * more than DORY_MAX_TOKENS tokens, or a known key twice.
  */
-int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const struct dory_field *fields,
-                       unsigned count, void *into, struct dory_found *found);
+int dory_header_decode(char *text, size_t len, struct dory_tokens *tokens, const struct dory_fields *fields, void *into,
+                       struct dory_found *found);
 
 /* A message being written. Set up by dory_header_begin(). */
 struct dory_encoder {
@@ -80,12 +88,11 @@ void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t c
 void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version);
 void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value);
 
-/* Appends text that ends with a NUL: at most `max_len` bytes of it, cut between characters. */
-void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text, size_t max_len);
+/* Appends text that ends with a NUL and has no control characters. */
+void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text);
 
-/* What a member of a struct is. Any higher number: a pointer to text of which at most so many bytes are written. */
-enum dory_member { DORY_MEMBER_UINT32, DORY_MEMBER_UINT64, DORY_MEMBER_CRC32, DORY_MEMBER_VERSION };
-#define DORY_MEMBER_STRING(max_len) (max_len)
+/* What a member of a struct is; DORY_MEMBER_TEXT: a pointer to text that ends with a NUL. */
+enum dory_member { DORY_MEMBER_UINT32, DORY_MEMBER_UINT64, DORY_MEMBER_CRC32, DORY_MEMBER_VERSION, DORY_MEMBER_TEXT };
 
 /* Appends a member by what it is. */
 void dory_header_member(struct dory_encoder *encoder, const char *key, const void *member, unsigned kind);

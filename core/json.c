@@ -4,22 +4,17 @@
  *
  * Implementation notes
  *
- * jsmn, when strict, pairs the brackets and tells each token's parent, lets only strings be keys, takes no escapes but
- * JSON's, nothing else outside of strings than brackets, commas, colons, white space and words (numbers, true, false,
- * null), and ends a word only where one of these follows. It passes over where commas and colons stand, where keys must,
- * what words are, control characters, and bytes that are no UTF-8.
+ * jsmn pairs the brackets, tells each token's parent and how many children it has, and takes no escapes but JSON's. As it
+ * is used here, not strict, it passes over all else: where commas and colons stand, where keys must, what words are
+ * (numbers, true, false, null), control characters, and bytes that are no UTF-8.
  *
  * So the text is gone through once more. Which lexeme may stand behind which is a matter of the two alone, but for a
- * string: it is a key, has a colon and then one child, just when its parent is an object. As long as that holds, jsmn
- * has seen the beginning of a JSON text, so the parent that it gives to the next token is right.
+ * string: it is a key, has a colon and then one child, just when its parent is an object; and nothing else may have an
+ * object as its parent. As long as that holds, jsmn has seen the beginning of a JSON text, so the parent that it gives to
+ * the next token is right.
  *
  * Why jsmn stops need not be looked at: it has come to the end of the text, and the object to its own, or it has not.
  */
-#define JSMN_STATIC
-#define JSMN_STRICT
-#define JSMN_PARENT_LINKS
-#include <jsmn.h>
-
 #include "json.h"
 
 #include <string.h>
@@ -52,32 +47,39 @@ static unsigned lexeme_of(char c)
     return found != NULL ? (unsigned)(found - lexemes) : WORD;
 }
 
-/* Unescapes a string, from behind its quote. Returns whether it is one, and a key just where it must be. */
-static bool take_string(const struct dory_tokens *tokens, jsmntok_t *token, char *text, char *at)
+/* Takes a token, which is a `lexeme`. Returns its last character, for a bracket its only one; or NULL when it is wrong. */
+static char *take(const struct dory_tokens *tokens, jsmntok_t *token, char *text, unsigned lexeme)
 {
-    bool is_key = tokens->token[token->parent].type == JSMN_OBJECT;
+    char *at = text + token->start;
+    char *end = text + token->end;
+    bool is_key = token->parent >= 0 && tokens->token[token->parent].type == JSMN_OBJECT;
 
-    at = dory_text_unescape(at, text + token->end);
-    if (at == NULL || token->size != (int)is_key) {
-        return false;
+    if (is_key != (lexeme == STRING && token->size == 1)) {
+        return NULL;
     }
-    token->end = (int)(at - text);
-    return true;
+    if (lexeme == STRING) {
+        char *close = end;
+
+        end = dory_text_unescape(at, end);
+        token->end = (int)(end - text);
+        return end != NULL ? close : NULL;
+    }
+    if (lexeme == WORD) {
+        const struct dory_text word = {at, (size_t)(end - at)};
+
+        return dory_text_is_word(&word) ? end - 1 : NULL;
+    }
+    return at;
 }
 
 unsigned dory_json_parse(struct dory_tokens *tokens, char *text, size_t len)
 {
     jsmntok_t *token = tokens->token;
+    unsigned count = dory_tokens_split(tokens, text, len);
     unsigned expected = BIT(OBJECT); /* nothing more, when the object has ended */
 
-    jsmn_init(&tokens->parser);
-    (void)jsmn_parse(&tokens->parser, text, len, token, DORY_MAX_TOKENS);
-    if (tokens->parser.pos != len || token->end < 0) {
-        return 0;
-    }
-    for (char *at = text; at < text + len; at++) {
+    for (char *at = text; count > 0 && at < text + len; at++) {
         unsigned lexeme;
-        char *end;
 
         if ((unsigned char)*at <= ' ') {
             continue;
@@ -87,22 +89,12 @@ unsigned dory_json_parse(struct dory_tokens *tokens, char *text, size_t len)
             return 0;
         }
         expected = at + 1 == text + tokens->token[0].end ? 0 : followers[lexeme];
-        if (lexeme > WORD) {
-            continue;
-        }
-        end = text + token->end;
-        if (lexeme == STRING) {
-            if (!take_string(tokens, token, text, at + 1)) {
+        if (lexeme <= WORD) {
+            at = take(tokens, token++, text, lexeme);
+            if (at == NULL) {
                 return 0;
             }
-            at = end;
-        } else if (lexeme == WORD) {
-            if (dory_text_word(at) != end) {
-                return 0;
-            }
-            at = end - 1;
         }
-        token++;
     }
-    return expected == 0 ? tokens->parser.toknext : 0;
+    return expected == 0 ? count : 0;
 }

@@ -11,11 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Only the types; json.c has included the whole of it before. */
+/* Only the types; tokens.c has included the whole of it before. */
 #ifndef JSMN_H
 #define JSMN_HEADER
 #define JSMN_PARENT_LINKS
-#define JSMN_STRICT
 #include <jsmn.h>
 #endif
 
@@ -27,6 +26,10 @@ struct dory_tokens {
     jsmn_parser parser;
     jsmntok_t token[DORY_MAX_TOKENS];
 };
+
+/* Has jsmn split `text`. Returns how many tokens it found, or 0 when it did not come to the end, or the
+ * first one did not; in a text that is no JSON anything may be a token. For json.c alone. */
+unsigned dory_tokens_split(struct dory_tokens *tokens, const char *text, size_t len);
 
 /*
  * Splits `text` of `len` bytes, which it changes: each string is unescaped where it stands, and a NUL put behind it;

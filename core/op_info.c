@@ -14,6 +14,7 @@ int dory_info_start(struct dory_session *session)
     if (room->free > DORY_MAX_NUMBER) {
         room->free = DORY_MAX_NUMBER;
     }
+    dory_server_tick(session->server, session->now_ms);
     dory_answer(session, DORY_OK, TELL_INFO);
     return DORY_ANSWERED;
 }

@@ -21,7 +21,7 @@ static void put_line(const struct dory_session *session, const struct dory_entry
 
     if (strncmp(entry->name, prefix, strlen(prefix)) == 0 &&
         dory_name_check(entry->name, name_len, session->server->max_name)) {
-        dory_header_text(lines, "filename", entry->name, name_len);
+        dory_header_string(lines, "filename", entry->name);
         dory_header_number(lines, "filesize", entry->size);
         (void)dory_header_end_line(lines);
     }

@@ -25,15 +25,17 @@ int dory_run_work(struct dory_session *session)
     uint8_t *body = dory_answer_body(session, &size);
     int32_t got = server->commands->output(server->commands_ctx, command, body, size);
 
+    if (got > 0) {
+        dory_answer_with(session, DORY_MORE, TELL_STREAM, (size_t)got);
+        return DORY_MORE;
+    }
     if (got < 0) {
         return (int)got;
     }
-    if (got > 0) {
-        dory_answer_with(session, DORY_MORE, TELL_STREAM, (size_t)got);
-    } else if (command->ended) {
+    if (command->ended) {
         dory_answer(session, DORY_OK, TELL_EXIT);
         return DORY_ANSWERED;
     }
-    session->store_waits = got == 0;
+    session->store_waits = true;
     return DORY_MORE;
 }

@@ -37,8 +37,10 @@ enum dory_state {
 /* The fields of a request: bits of struct dory_request.found. */
 enum dory_request_field {
     FIELD_CMD,
+    FIELD_FILENAME, /* this and the next two in the order of enum dory_trait */
+    FIELD_PREFIX,
+    FIELD_LINE,
     FIELD_ID,
-    FIELD_FILENAME,
     FIELD_FILESIZE,
     FIELD_DATA_SIZE,
     FIELD_RESUME,
@@ -47,8 +49,6 @@ enum dory_request_field {
     FIELD_LENGTH,
     FIELD_IF_VERSION,
     FIELD_CHECK,
-    FIELD_PREFIX,
-    FIELD_LINE,
     FIELD_COUNT
 };
 
@@ -57,18 +57,19 @@ enum dory_request_field {
 /* What an operation returns, besides enum dory_status, when nothing is left to be done for the request. */
 #define DORY_ANSWERED (DORY_MORE + 1)
 
-/* What is special about an operation. */
+/* What is special about an operation: at most one text that it is about, which is kept in the buffer, and any of the
+ * others, or'ed. */
 enum dory_trait {
-    NAMES_FILE = 1,       /* `filename` is required, and checked */
-    ACTS_WITHOUT_ID = 2,  /* else a request without id is skipped */
-    OVERLAPS_COMMITS = 4, /* may start while earlier puts of the session are being synced */
-    NAMES_PREFIX = 8,     /* `prefix` is kept as the name */
-    TAKES_LINE = 16,      /* `line` is required, and kept as the name */
-    TAKES_FILE = 32       /* the body is `filesize` bytes, which are required; with `resume` none at first */
+    FILENAME = 1,         /* required, and checked */
+    PREFIX = 2,           /* empty when it is missing */
+    LINE = 3,             /* required */
+    TEXT_KINDS = 3,       /* the bits of the text */
+    ACTS_WITHOUT_ID = 4,  /* else a request without id is skipped */
+    OVERLAPS_COMMITS = 8, /* may start while earlier puts of the session are being synced */
+    TAKES_FILE = 16       /* the body is `filesize` bytes, which are required; with `resume` none at first */
 };
 
 struct dory_operation {
-    char cmd[7];
     uint8_t traits; /* enum dory_trait, or'ed */
     int (*start)(struct dory_session *session);
     int (*work)(struct dory_session *session); /* NULL when start() is all */

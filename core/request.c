@@ -5,37 +5,42 @@
 #include "name.h"
 #include "operation.h"
 
+static const char cmds[] = "put\0get\0info\0stat\0list\0delete\0run\0boot\0";
+
+/* In the order of `cmds`. */
 static const struct dory_operation operations[] = {
-    {.cmd = "put",
-     .traits = NAMES_FILE | TAKES_FILE | ACTS_WITHOUT_ID | OVERLAPS_COMMITS,
+    {.traits = FILENAME | TAKES_FILE | ACTS_WITHOUT_ID | OVERLAPS_COMMITS,
      .start = dory_put_start,
      .work = dory_put_work},
-    {.cmd = "get", .traits = NAMES_FILE, .start = dory_get_start, .work = dory_get_work},
-    {.cmd = "info", .start = dory_info_start},
-    {.cmd = "stat", .traits = NAMES_FILE, .start = dory_stat_start, .work = dory_stat_work},
-    {.cmd = "list", .traits = NAMES_PREFIX, .start = dory_list_start, .work = dory_list_work},
-    {.cmd = "delete", .traits = NAMES_FILE, .start = dory_delete_start},
-    {.cmd = "run", .traits = TAKES_LINE, .start = dory_run_start, .work = dory_run_work},
-    {.cmd = "boot", .start = dory_boot_start},
+    {.traits = FILENAME, .start = dory_get_start, .work = dory_get_work},
+    {.start = dory_info_start},
+    {.traits = FILENAME, .start = dory_stat_start, .work = dory_stat_work},
+    {.traits = PREFIX, .start = dory_list_start, .work = dory_list_work},
+    {.traits = FILENAME, .start = dory_delete_start},
+    {.traits = LINE, .start = dory_run_start, .work = dory_run_work},
+    {.start = dory_boot_start},
 };
 
 #define AT(member) offsetof(struct dory_session, member)
 
-static const struct dory_field request_fields[FIELD_COUNT] = {
-    [FIELD_CMD] = {"cmd", DORY_FIELD_TEXT, AT(texts.cmd)},
-    [FIELD_ID] = {"id", DORY_FIELD_NUMBER, AT(request.id)},
-    [FIELD_FILENAME] = {"filename", DORY_FIELD_TEXT, AT(texts.filename)},
-    [FIELD_FILESIZE] = {"filesize", DORY_FIELD_NUMBER, AT(request.put.size)},
-    [FIELD_DATA_SIZE] = {"data_size", DORY_FIELD_NUMBER, AT(request.body_left)},
-    [FIELD_RESUME] = {"resume", DORY_FIELD_BOOL, AT(resume)},
-    [FIELD_CRC32] = {"crc32", DORY_FIELD_CRC32, AT(request.put.crc32)},
-    [FIELD_OFFSET] = {"offset", DORY_FIELD_NUMBER, AT(request.offset)},
-    [FIELD_LENGTH] = {"length", DORY_FIELD_NUMBER, AT(request.length)},
-    [FIELD_IF_VERSION] = {"if_version", DORY_FIELD_VERSION, AT(request.if_version)},
-    [FIELD_CHECK] = {"check", DORY_FIELD_BOOL, AT(check)},
-    [FIELD_PREFIX] = {"prefix", DORY_FIELD_TEXT, AT(texts.prefix)},
-    [FIELD_LINE] = {"line", DORY_FIELD_TEXT, AT(texts.line)},
-};
+/* In the order of enum dory_request_field. */
+#define FIELDS(X) \
+    X("cmd", DORY_FIELD_TEXT, AT(texts.of[0])) \
+    X("filename", DORY_FIELD_TEXT, AT(texts.of[FILENAME])) \
+    X("prefix", DORY_FIELD_TEXT, AT(texts.of[PREFIX])) \
+    X("line", DORY_FIELD_TEXT, AT(texts.of[LINE])) \
+    X("id", DORY_FIELD_NUMBER, AT(request.id)) \
+    X("filesize", DORY_FIELD_NUMBER, AT(request.put.size)) \
+    X("data_size", DORY_FIELD_NUMBER, AT(request.body_left)) \
+    X("resume", DORY_FIELD_BOOL, AT(resume)) \
+    X("crc32", DORY_FIELD_CRC32, AT(request.put.crc32)) \
+    X("offset", DORY_FIELD_NUMBER, AT(request.offset)) \
+    X("length", DORY_FIELD_NUMBER, AT(request.length)) \
+    X("if_version", DORY_FIELD_VERSION, AT(request.if_version)) \
+    X("check", DORY_FIELD_BOOL, AT(check))
+
+static const struct dory_field request_fields[FIELD_COUNT] = {FIELDS(DORY_FIELD)};
+static const struct dory_fields known_fields = {FIELDS(DORY_FIELD_KEY), request_fields};
 
 #define BIT(field) (UINT32_C(1) << (field))
 
@@ -44,33 +49,28 @@ static const struct dory_field request_fields[FIELD_COUNT] = {
     (BIT(FIELD_CMD) | BIT(FIELD_ID) | BIT(FIELD_FILENAME) | BIT(FIELD_FILESIZE) | BIT(FIELD_DATA_SIZE) | \
      BIT(FIELD_RESUME))
 
-/* Judges the name, prefix or line of a request, and keeps it in the buffer. Returns as judge(). */
-static int judge_name(struct dory_session *session)
+/* Judges the text that the request is about, and keeps it in the buffer. Returns as judge(). */
+static int judge_text(struct dory_session *session)
 {
-    const struct dory_text *name = &session->texts.filename;
-    size_t max_len = session->server->max_name;
+    unsigned kind = session->operation->traits & TEXT_KINDS;
+    const struct dory_text *text = &session->texts.of[kind];
 
-    if ((session->operation->traits & NAMES_FILE) != 0) {
-        if (!DORY_HAS(session, FIELD_FILENAME)) {
-            return DORY_BAD_REQUEST;
-        }
-        if (!dory_name_check(name->ptr, name->len, max_len)) {
-            return DORY_BAD_NAME;
-        }
-    } else if ((session->operation->traits & NAMES_PREFIX) != 0 && DORY_HAS(session, FIELD_PREFIX)) {
-        name = &session->texts.prefix;
-        if (name->len > max_len || strlen(name->ptr) != name->len) {
-            return DORY_OK; /* no name begins so */
-        }
-    } else if ((session->operation->traits & TAKES_LINE) != 0) {
-        name = &session->texts.line;
-        if (!DORY_HAS(session, FIELD_LINE) || strlen(name->ptr) != name->len) {
-            return DORY_BAD_REQUEST;
-        }
-    } else {
+    if (kind == 0) {
         return DORY_MORE;
     }
-    memmove(session->buf, name->ptr, name->len + 1);
+    if (!DORY_HAS(session, FIELD_CMD + kind)) {
+        return kind == PREFIX ? DORY_MORE : DORY_BAD_REQUEST;
+    }
+    if (kind == FILENAME) {
+        if (!dory_name_check(text->ptr, text->len, session->server->max_name)) {
+            return DORY_BAD_NAME;
+        }
+    } else if (strlen(text->ptr) != text->len) {
+        return kind == PREFIX ? DORY_OK : DORY_BAD_REQUEST;
+    } else if (kind == PREFIX && text->len > session->server->max_name) {
+        return DORY_OK; /* no name begins so */
+    }
+    memmove(session->buf, text->ptr, text->len + 1);
     return DORY_MORE;
 }
 
@@ -88,33 +88,25 @@ static int judge(struct dory_session *session)
         (session->resume && (!DORY_HAS(session, FIELD_ID) || !DORY_HAS(session, FIELD_CRC32)))) {
         return DORY_BAD_REQUEST;
     }
-    return judge_name(session);
-}
-
-static const struct dory_operation *find_operation(const struct dory_text *cmd)
-{
-    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
-        if (dory_text_is(cmd, operations[i].cmd)) {
-            return &operations[i];
-        }
-    }
-    return NULL;
+    return judge_text(session);
 }
 
 static bool decode(struct dory_session *session)
 {
     struct dory_request *request = &session->request;
+    int place;
 
     memset(request, 0, sizeof *request);
     session->check = false;
     session->resume = false;
-    if (dory_header_decode(session->buf, session->frame.header_len, &session->server->tokens, request_fields,
-                           FIELD_COUNT, session, &request->found) != DORY_OK ||
+    if (dory_header_decode(session->buf, session->frame.header_len, &session->server->tokens, &known_fields, session,
+                           &request->found) != DORY_OK ||
         (request->found.wrong & FATAL_WHEN_WRONG) != 0 || !DORY_HAS(session, FIELD_CMD)) {
         return false;
     }
     session->buf[0] = '\0'; /* no name is in hand yet; no text begins there */
-    session->operation = find_operation(&session->texts.cmd);
+    place = dory_text_find(&session->texts.of[0], cmds);
+    session->operation = place >= 0 ? &operations[place] : NULL;
     if (session->operation != NULL && (session->operation->traits & TAKES_FILE) != 0) {
         if (!DORY_HAS(session, FIELD_FILESIZE)) {
             return false;

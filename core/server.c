@@ -25,16 +25,6 @@ static uint32_t now(const struct dory_session *session)
     return session->now_ms;
 }
 
-/* Each public function that is told the time passes it on here; all else asks now(). */
-static void set_clock(struct dory_session *session, uint32_t now_ms)
-{
-    struct dory_server *server = session->server;
-
-    server->uptime_ms += (uint32_t)(now_ms - server->clock_ms);
-    server->clock_ms = now_ms;
-    session->now_ms = now_ms;
-}
-
 /* --- the end of requests --- */
 
 /* Ends the request with `status`; the answer waits for its turn. */
@@ -142,14 +132,15 @@ static bool end_commit(struct dory_session *session)
     return true;
 }
 
-static unsigned commit_count(const struct dory_session *session)
+/* Whether as many changes are on their way as may be. */
+static bool commits_are_full(const struct dory_session *session)
 {
-    unsigned count = 0;
+    const struct dory_writer *writer = session->commits;
 
-    for (const struct dory_writer *writer = session->commits; writer != NULL; writer = writer->next) {
-        count++;
+    for (unsigned i = 1; i < DORY_MAX_COMMITS && writer != NULL; i++) {
+        writer = writer->next;
     }
-    return count;
+    return writer != NULL;
 }
 
 static void on_commits(struct dory_session *session)
@@ -183,8 +174,7 @@ static void on_header(struct dory_session *session, int result)
 static void on_turn(struct dory_session *session)
 {
     const struct dory_operation *operation = session->operation;
-    bool overlaps =
-        (operation->traits & OVERLAPS_COMMITS) != 0 && !session->resume && commit_count(session) < DORY_MAX_COMMITS;
+    bool overlaps = (operation->traits & OVERLAPS_COMMITS) != 0 && !session->resume && !commits_are_full(session);
 
     if (overlaps || (session->commits == NULL && session->out_len == 0)) {
         go_on(session, session->state == STATE_START ? operation->start(session) : operation->work(session));
@@ -310,7 +300,7 @@ size_t dory_session_feed(struct dory_session *session, const uint8_t *data, size
     uint8_t before;
     size_t piece;
 
-    set_clock(session, now_ms);
+    session->now_ms = now_ms;
     do {
         before = session->state;
         piece = feed_state(session, at, (size_t)(end - at));
@@ -322,7 +312,7 @@ size_t dory_session_feed(struct dory_session *session, const uint8_t *data, size
 
 void dory_session_end_input(struct dory_session *session, uint32_t now_ms)
 {
-    set_clock(session, now_ms);
+    session->now_ms = now_ms;
     session->input_ended = true;
     advance(session);
 }
@@ -334,7 +324,7 @@ size_t dory_session_output(struct dory_session *session, uint8_t *scratch, size_
 {
     int32_t len;
 
-    set_clock(session, now_ms);
+    session->now_ms = now_ms;
     if (session->out_len > 0) {
         *data = session->out;
         return session->out_len;
@@ -353,7 +343,7 @@ size_t dory_session_output(struct dory_session *session, uint8_t *scratch, size_
 
 void dory_session_sent(struct dory_session *session, const uint8_t *data, size_t len, uint32_t now_ms)
 {
-    set_clock(session, now_ms);
+    session->now_ms = now_ms;
     session->out_ms = now_ms;
     if (len == 0) {
         return;
@@ -471,7 +461,8 @@ void dory_session_run(struct dory_session *session, uint32_t now_ms)
 {
     bool store_waited = session->store_waits;
 
-    set_clock(session, now_ms);
+    session->now_ms = now_ms;
+    dory_server_tick(session->server, now_ms);
     check_input_time(session);
     check_output_time(session);
     session->store_waits = false;
@@ -533,11 +524,17 @@ void dory_server_begin(struct dory_server *server, uint32_t now_ms)
     server->clock_ms = now_ms;
 }
 
+void dory_server_tick(struct dory_server *server, uint32_t now_ms)
+{
+    server->uptime_ms += (uint32_t)(now_ms - server->clock_ms);
+    server->clock_ms = now_ms;
+}
+
 void dory_session_begin(struct dory_session *session, struct dory_server *server, uint32_t now_ms)
 {
     memset(session, 0, sizeof *session);
     session->server = server;
-    set_clock(session, now_ms);
+    session->now_ms = now_ms;
     dory_session_enter(session, STATE_HEADER);
 }
 

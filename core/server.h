@@ -34,6 +34,9 @@
 /* More than this still to be skipped: the server answers and closes. */
 #define DORY_MAX_SKIP (UINT64_C(1) << 20)
 
+/* Bytes of a name or version that `info` tells. */
+#define DORY_MAX_TOLD 32U
+
 /* A status-only answer with the largest id and the longest status, prefix included. */
 #define DORY_SHORT_ANSWER 72U
 
@@ -58,16 +61,16 @@ struct dory_limits {
     }
 
 /* What all sessions share. The caller sets the members of the first part, then calls dory_server_begin(). The texts stay
- * the caller's; they are UTF-8 without control characters. */
+ * the caller's; they are UTF-8 without control characters, and bounded, so that each answer fits. */
 struct dory_server {
     const struct dory_store *store;
     void *store_ctx;
     const struct dory_commands *commands; /* what `run` runs; NULL: `unsupported` */
     void *commands_ctx;
     dory_crc32_function *crc32; /* dory_crc32, or the port's own */
-    const char *name;           /* of this device or host; the first 32 bytes are told */
-    const char *board;          /* the first 16 bytes are told */
-    const char *firmware;       /* its version; the first 32 bytes are told */
+    const char *name;           /* of this device or host; DORY_MAX_TOLD bytes at most */
+    const char *board;          /* 16 bytes at most */
+    const char *firmware;       /* its version; DORY_MAX_TOLD bytes at most */
     uint32_t sessions;          /* how many there are, for `info` */
     uint32_t max_header;        /* bytes; at least 2 * max_name + 128 */
     uint32_t max_name;          /* bytes; DORY_MAX_NAME at most */
@@ -137,11 +140,8 @@ struct dory_session {
     struct dory_frame frame;
     union {
         struct dory_job job;
-        struct { /* while the request is judged: what the job does not need */
-            struct dory_text cmd;
-            struct dory_text filename;
-            struct dory_text prefix;
-            struct dory_text line;
+        struct {                    /* while the request is judged: what the job does not need */
+            struct dory_text of[4]; /* cmd, filename, prefix, line */
         } texts;
     };
     struct dory_request request;
@@ -160,6 +160,10 @@ enum dory_wants {
 
 /* Begins to count `uptime_ms`. To be called once, after the caller's members are set. */
 void dory_server_begin(struct dory_server *server, uint32_t now_ms);
+
+/* Brings `uptime_ms` up to now. Sessions that run do so; where there may be none for longer than the clock's 2^32 ms, somebody
+ * else must. */
+void dory_server_tick(struct dory_server *server, uint32_t now_ms);
 
 /* Bytes of the buffer that a session of `server` needs. */
 size_t dory_session_buffer_size(const struct dory_server *server);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "text.h"
+
 /* One behind the other, from DORY_MORE down without a gap; an empty one ends them. */
 static const char names[] =
 #define NAME(symbol, number, name, sentence) name "\0"
@@ -23,14 +25,9 @@ const char *dory_status_name(enum dory_status status)
 
 int dory_status_find(const char *name, unsigned name_len, enum dory_status *status)
 {
-    int number = DORY_MORE;
+    const struct dory_text text = {name, name_len};
+    int place = dory_text_find(&text, names);
 
-    for (const char *known = names; *known != '\0'; known += strlen(known) + 1) {
-        if (strlen(known) == name_len && memcmp(known, name, name_len) == 0) {
-            *status = (enum dory_status)number;
-            return 0;
-        }
-        number--;
-    }
-    return -1;
+    *status = (enum dory_status)(DORY_MORE - place);
+    return place < 0 ? -1 : 0;
 }

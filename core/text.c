@@ -2,49 +2,75 @@
 /* UTF-8, and the strings of JSON. */
 #include "text.h"
 
-#include <stdint.h>
 #include <string.h>
 
-bool dory_text_is(const struct dory_text *text, const char *word)
+const char dory_hex_digits[] = "0123456789abcdef";
+
+int dory_text_find(const struct dory_text *text, const char *words)
 {
-    return strlen(word) == text->len && memcmp(word, text->ptr, text->len) == 0;
-}
+    for (int place = 0; *words != '\0'; place++) {
+        size_t len = strlen(words);
 
-size_t dory_utf8_length(const char *text, size_t len)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    uint32_t code = s[0];
-    size_t more = code < 0xe0 ? 1 : code < 0xf0 ? 2 : 3;
-
-    if (code < 0x80) {
-        return 1;
-    }
-    if (code < 0xc2 || len <= more) {
-        return 0;
-    }
-    code &= 0x7fU >> more;
-    for (size_t i = 1; i <= more; i++) {
-        uint32_t bits = s[i] ^ 0x80U;
-
-        if (bits > 0x3f) {
-            return 0;
+        if (len == text->len && memcmp(words, text->ptr, len) == 0) {
+            return place;
         }
-        code = code << 6 | bits;
+        words += len + 1;
     }
-    /* Neither what one byte less could hold, nor a surrogate, nor above U+10FFFF. */
-    return code >> (5 * more + 1) == 0 || code >> 11 == 0xd800 >> 11 || code > 0x10ffff ? 0 : more + 1;
+    return -1;
 }
 
 bool dory_utf8_check(const char *text, size_t len)
 {
-    while (len > 0) {
-        size_t step = dory_utf8_length(text, len);
+    const unsigned char *s = (const unsigned char *)text;
+    const unsigned char *end = s + len;
 
-        if (step == 0) {
+    while (s < end) {
+        uint32_t code = *s++;
+        unsigned more = code < 0xe0 ? 1 : code < 0xf0 ? 2 : 3;
+
+        if (code < 0x80) {
+            continue;
+        }
+        if (code < 0xc2 || (size_t)(end - s) < more) {
             return false;
         }
-        text += step;
-        len -= step;
+        code &= 0x7fU >> more;
+        for (unsigned i = more; i > 0; i--) {
+            uint32_t bits = *s++ ^ 0x80U;
+
+            if (bits > 0x3f) {
+                return false;
+            }
+            code = code << 6 | bits;
+        }
+        /* Neither what one byte less could hold, nor a surrogate, nor above U+10FFFF. */
+        if (code >> (5 * more + 1) == 0 || code >> 11 == 0xd800 >> 11 || code > 0x10ffff) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t dory_utf8_length(const char *text, size_t len)
+{
+    for (size_t step = 1; step <= len && step <= 4; step++) {
+        if (dory_utf8_check(text, step)) {
+            return step;
+        }
+    }
+    return 0;
+}
+
+bool dory_text_number(const struct dory_text *text, size_t base, uint64_t *value)
+{
+    *value = 0;
+    for (size_t i = 0; i < text->len; i++) {
+        const char *digit = memchr(dory_hex_digits, text->ptr[i], base);
+
+        if (digit == NULL) {
+            return false;
+        }
+        *value = *value * base + (uint64_t)(digit - dory_hex_digits);
     }
     return true;
 }
@@ -53,20 +79,14 @@ bool dory_utf8_check(const char *text, size_t len)
 
 static char *put_utf8(char *out, uint32_t code)
 {
-    unsigned more = 1;
+    static const uint8_t first[] = {0, 0xc0, 0xe0, 0xf0};
+    unsigned more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
 
-    if (code < 0x80) {
-        *out = (char)code;
-        return out + 1;
-    }
-    while (code >> (5 * more + 6) != 0) {
-        more++;
-    }
     for (unsigned i = more; i > 0; i--) {
         out[i] = (char)(0x80 | (code & 0x3f));
         code >>= 6;
     }
-    *out = (char)(0xff80U >> more | code);
+    *out = (char)(first[more] | code);
     return out + more + 1;
 }
 
@@ -83,46 +103,36 @@ static uint32_t code_unit(const char *digits)
     return unit;
 }
 
-/* Takes what follows \u, for a pair of surrogates both. A surrogate that is alone is encoded like others, and so is no
- * UTF-8. */
-static const char *unicode(const char *at, char **out)
-{
-    uint32_t code = code_unit(at);
-
-    at += 4;
-    if (code >> 10 == 0xd800 >> 10 && at[0] == '\\' && at[1] == 'u') {
-        uint32_t low = code_unit(at + 2);
-
-        if (low >> 10 == 0xdc00 >> 10) {
-            code = 0x10000U + (code << 10) - (0xd800U << 10) + low - 0xdc00U;
-            at += 6;
-        }
-    }
-    *out = put_utf8(*out, code);
-    return at;
-}
-
+/* A pair of surrogates, each encoded by itself at first, becomes one character when the second is there. One that is alone
+ * stays as it is, and so is no UTF-8. */
 char *dory_text_unescape(char *text, const char *end)
 {
     static const char escapes[] = "\"\"\\\\//b\bf\fn\nr\rt\t"; /* each with what it means */
     const char *at = text;
     char *out = text;
+    uint32_t before = 0;
 
     while (at < end) {
         char c = *at++;
+        uint32_t unit = 0;
 
         if ((unsigned char)c < 0x20) {
             return NULL;
         }
-        if (c == '\\') {
-            c = *at++;
-            if (c == 'u') {
-                at = unicode(at, &out);
-                continue;
+        if (c != '\\') {
+            *out++ = c;
+        } else if (*at != 'u') {
+            *out++ = ((const char *)memchr(escapes, *at++, sizeof escapes - 1))[1];
+        } else {
+            unit = code_unit(at + 1);
+            at += 5;
+            if (before >> 10 == 0xd800 >> 10 && unit >> 10 == 0xdc00 >> 10) {
+                out -= 3;
+                unit += 0x10000U + (before << 10) - (0xd800U << 10) - 0xdc00U;
             }
-            c = ((const char *)memchr(escapes, c, sizeof escapes - 1))[1];
+            out = put_utf8(out, unit);
         }
-        *out++ = c;
+        before = unit;
     }
     *out = '\0';
     return dory_utf8_check(text, (size_t)(out - text)) ? out : NULL;
@@ -161,16 +171,7 @@ static const char *number(const char *at)
     return at;
 }
 
-const char *dory_text_word(const char *text)
+bool dory_text_is_word(const struct dory_text *text)
 {
-    static const char words[][6] = {"true", "false", "null"};
-
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t len = strlen(words[i]);
-
-        if (strncmp(text, words[i], len) == 0) {
-            return text + len;
-        }
-    }
-    return number(text);
+    return dory_text_find(text, "true\0false\0null\0") >= 0 || number(text->ptr) == text->ptr + text->len;
 }

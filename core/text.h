@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A string of a JSON text, unescaped where it stood, with a NUL behind it. It may
  * hold further NULs (from \u0000). */
@@ -16,8 +17,15 @@ struct dory_text {
     size_t len;
 };
 
-/* Returns whether `text` is `word`, NULs and all. */
-bool dory_text_is(const struct dory_text *text, const char *word);
+/* The digits of base 16, and of any smaller one. */
+extern const char dory_hex_digits[];
+
+/* Looks `text`, NULs and all, up among `words`: one behind the other, each with its NUL; an empty one ends them. Returns its
+ * place, from 0, or -1. */
+int dory_text_find(const struct dory_text *text, const char *words);
+
+/* Reads digits of `base`, 10 or 16 (lower case); what is above 2^64-1 is cut. Returns false when there is anything else. */
+bool dory_text_number(const struct dory_text *text, size_t base, uint64_t *value);
 
 /* Length of the UTF-8 sequence (RFC 3629 section 4) that `text` of `len` > 0
  * bytes begins with: 1 to 4, or 0 when it is none. */
@@ -35,8 +43,7 @@ bool dory_utf8_check(const char *text, size_t len);
  */
 char *dory_text_unescape(char *text, const char *end);
 
-/* Takes a word of JSON; behind it, somewhere, must be a character that is part of none. Returns the place behind the
- * word; when there is none, a place that is in no text. */
-const char *dory_text_word(const char *text);
+/* Returns whether `text` is a word of JSON. Somewhere behind it must be a character that is part of none. */
+bool dory_text_is_word(const struct dory_text *text);
 
 #endif

@@ -267,6 +267,7 @@ static void look_for_movement(struct service_slot *slot)
 
 static void sweep(struct service *service)
 {
+    dory_server_tick(service->server, net_now_ms());
     for (uint32_t i = 0; i < service->used_slots; i++) {
         struct service_slot *slot = &service->slots[i];
 

@@ -57,13 +57,14 @@ static void on_forget(struct ask *ask)
 static bool decode_line(char *line, size_t len, struct entry *entry)
 {
     static const struct dory_field fields[] = {
-        {"filename", DORY_FIELD_TEXT, offsetof(struct entry, name)},
-        {"filesize", DORY_FIELD_NUMBER, offsetof(struct entry, size)},
+        {DORY_FIELD_TEXT, offsetof(struct entry, name)},
+        {DORY_FIELD_NUMBER, offsetof(struct entry, size)},
     };
+    static const struct dory_fields known = {"filename\0filesize\0", fields};
     static struct dory_tokens tokens;
     struct dory_found found;
 
-    return dory_header_decode(line, len, &tokens, fields, 2, entry, &found) == DORY_OK && found.present == 3;
+    return dory_header_decode(line, len, &tokens, &known, entry, &found) == DORY_OK && found.present == 3;
 }
 
 static size_t count_lines(const struct ls *ls)

@@ -303,15 +303,15 @@ static void start(unsigned which)
 static void on_request(void)
 {
     static const struct dory_field fields[] = {
-        {"id", DORY_FIELD_NUMBER, offsetof(struct request, id)},
-        {"filesize", DORY_FIELD_NUMBER, offsetof(struct request, filesize)},
-        {"resume", DORY_FIELD_BOOL, offsetof(struct request, resume)},
+        {DORY_FIELD_NUMBER, offsetof(struct request, id)},
+        {DORY_FIELD_NUMBER, offsetof(struct request, filesize)},
+        {DORY_FIELD_BOOL, offsetof(struct request, resume)},
     };
+    static const struct dory_fields known = {"id\0filesize\0resume\0", fields};
     static struct dory_tokens request_tokens;
     struct request request = {.id = 0};
     struct dory_found found;
-    int result =
-        dory_header_decode(reader.header, reader.frame.header_len, &request_tokens, fields, 3, &request, &found);
+    int result = dory_header_decode(reader.header, reader.frame.header_len, &request_tokens, &known, &request, &found);
     const struct dory_call *call = &calls[reader.asked];
 
     assert(result == DORY_OK && found.wrong == 0);

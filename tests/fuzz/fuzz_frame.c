@@ -31,13 +31,13 @@ struct body {
 /* Returns the bytes of body that follow the header in hand. */
 static uint64_t body_of(struct receiver *receiver)
 {
-    static const struct dory_field field = {"data_size", DORY_FIELD_NUMBER, offsetof(struct body, data_size)};
+    static const struct dory_field field = {DORY_FIELD_NUMBER, offsetof(struct body, data_size)};
+    static const struct dory_fields known = {"data_size\0", &field};
     static struct dory_tokens tokens;
     struct body body = {0};
     struct dory_found found;
 
-    if (dory_header_decode(receiver->header, receiver->frame.header_len, &tokens, &field, 1, &body, &found) !=
-        DORY_OK) {
+    if (dory_header_decode(receiver->header, receiver->frame.header_len, &tokens, &known, &body, &found) != DORY_OK) {
         return 0;
     }
     return (found.present & 1U) != 0 ? body.data_size : 0;

@@ -24,15 +24,18 @@ enum field { ID, FILESIZE, IF_VERSION, CMD, FILENAME, CRC32, RESUME, FIELDS };
 
 #define AT(member) offsetof(struct values, member)
 
-static const struct dory_field fields[FIELDS] = {
-    [ID] = {"id", DORY_FIELD_NUMBER, AT(id)},
-    [FILESIZE] = {"filesize", DORY_FIELD_NUMBER, AT(filesize)},
-    [IF_VERSION] = {"if_version", DORY_FIELD_VERSION, AT(version)},
-    [CMD] = {"cmd", DORY_FIELD_TEXT, AT(cmd)},
-    [FILENAME] = {"filename", DORY_FIELD_TEXT, AT(filename)},
-    [CRC32] = {"crc32", DORY_FIELD_CRC32, AT(crc32)},
-    [RESUME] = {"resume", DORY_FIELD_BOOL, AT(resume)},
-};
+/* In the order of enum field. */
+#define KNOWN(X) \
+    X("id", DORY_FIELD_NUMBER, AT(id)) \
+    X("filesize", DORY_FIELD_NUMBER, AT(filesize)) \
+    X("if_version", DORY_FIELD_VERSION, AT(version)) \
+    X("cmd", DORY_FIELD_TEXT, AT(cmd)) \
+    X("filename", DORY_FIELD_TEXT, AT(filename)) \
+    X("crc32", DORY_FIELD_CRC32, AT(crc32)) \
+    X("resume", DORY_FIELD_BOOL, AT(resume))
+
+static const struct dory_field fields[FIELDS] = {KNOWN(DORY_FIELD)};
+static const struct dory_fields known = {KNOWN(DORY_FIELD_KEY), fields};
 
 static struct dory_tokens tokens;
 
@@ -118,7 +121,7 @@ static void check_again(const struct values *values, const struct dory_found *fo
 
     assert(encoded != NULL);
     len = encode(values, found, encoded, room);
-    result = dory_header_decode(encoded + DORY_FRAME_PREFIX, len, &tokens, fields, FIELDS, &again, &found_again);
+    result = dory_header_decode(encoded + DORY_FRAME_PREFIX, len, &tokens, &known, &again, &found_again);
     assert(result == DORY_OK && found_again.present == found->present && found_again.wrong == 0);
     assert(again.id == values->id || !has(found, ID));
     assert(again.filesize == values->filesize || !has(found, FILESIZE));
@@ -140,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0) {
         memcpy(header, data, size);
     }
-    if (dory_header_decode(header, size, &tokens, fields, FIELDS, &values, &found) == DORY_OK) {
+    if (dory_header_decode(header, size, &tokens, &known, &values, &found) == DORY_OK) {
         check_values(header, size, &values, &found);
         check_again(&values, &found, size);
     }

@@ -31,16 +31,19 @@ enum answer_field { ANSWER_ID, ANSWER_STATUS, ANSWER_DATA_SIZE, ANSWER_OFFSET, A
 
 #define ANSWER_AT(member) offsetof(struct answer_fields, member)
 
+/* In the order of enum answer_field. */
+#define ANSWER_KNOWN(X) \
+    X("id", DORY_FIELD_NUMBER, ANSWER_AT(id)) \
+    X("status", DORY_FIELD_TEXT, ANSWER_AT(status)) \
+    X("data_size", DORY_FIELD_NUMBER, ANSWER_AT(data_size)) \
+    X("offset", DORY_FIELD_NUMBER, ANSWER_AT(offset)) \
+    X("filesize", DORY_FIELD_NUMBER, ANSWER_AT(filesize))
+
 /* Decodes one answer's header of `len` bytes, which must be well formed. */
 static inline struct answer answer_decode(const uint8_t *header, size_t len)
 {
-    static const struct dory_field fields[ANSWER_FIELDS] = {
-        [ANSWER_ID] = {"id", DORY_FIELD_NUMBER, ANSWER_AT(id)},
-        [ANSWER_STATUS] = {"status", DORY_FIELD_TEXT, ANSWER_AT(status)},
-        [ANSWER_DATA_SIZE] = {"data_size", DORY_FIELD_NUMBER, ANSWER_AT(data_size)},
-        [ANSWER_OFFSET] = {"offset", DORY_FIELD_NUMBER, ANSWER_AT(offset)},
-        [ANSWER_FILESIZE] = {"filesize", DORY_FIELD_NUMBER, ANSWER_AT(filesize)},
-    };
+    static const struct dory_field fields[ANSWER_FIELDS] = {ANSWER_KNOWN(DORY_FIELD)};
+    static const struct dory_fields known = {ANSWER_KNOWN(DORY_FIELD_KEY), fields};
     static struct dory_tokens tokens;
     static char text[DORY_MAX_ANSWER];
     struct answer_fields decoded = {.id = 0};
@@ -50,7 +53,7 @@ static inline struct answer answer_decode(const uint8_t *header, size_t len)
 
     assert(len >= DORY_MIN_HEADER && len <= DORY_MAX_ANSWER);
     memcpy(text, header, len);
-    result = dory_header_decode(text, len, &tokens, fields, ANSWER_FIELDS, &decoded, &found);
+    result = dory_header_decode(text, len, &tokens, &known, &decoded, &found);
     assert(result == DORY_OK && found.wrong == 0);
     assert((found.present >> ANSWER_STATUS & 1U) != 0 && (found.present >> ANSWER_DATA_SIZE & 1U) != 0);
     result = dory_status_find(decoded.status.ptr, (unsigned)decoded.status.len, &answer.status);

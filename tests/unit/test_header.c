@@ -14,13 +14,15 @@ struct values {
 
 enum field { NUMBER, TEXT, CRC32, VERSION, FLAG, FIELDS };
 
-static const struct dory_field fields[FIELDS] = {
-    [NUMBER] = {"number", DORY_FIELD_NUMBER, offsetof(struct values, number)},
-    [TEXT] = {"text", DORY_FIELD_TEXT, offsetof(struct values, text)},
-    [CRC32] = {"crc32", DORY_FIELD_CRC32, offsetof(struct values, crc32)},
-    [VERSION] = {"version", DORY_FIELD_VERSION, offsetof(struct values, version)},
-    [FLAG] = {"flag", DORY_FIELD_BOOL, offsetof(struct values, flag)},
-};
+#define KNOWN(X) \
+    X("number", DORY_FIELD_NUMBER, offsetof(struct values, number)) \
+    X("text", DORY_FIELD_TEXT, offsetof(struct values, text)) \
+    X("crc32", DORY_FIELD_CRC32, offsetof(struct values, crc32)) \
+    X("version", DORY_FIELD_VERSION, offsetof(struct values, version)) \
+    X("flag", DORY_FIELD_BOOL, offsetof(struct values, flag))
+
+static const struct dory_field fields[FIELDS] = {KNOWN(DORY_FIELD)};
+static const struct dory_fields known = {KNOWN(DORY_FIELD_KEY), fields};
 
 #define BIT(field) (UINT32_C(1) << (field))
 
@@ -38,7 +40,7 @@ static int decode_bytes(const char *json, size_t len)
     }
     memset(&values, 0, sizeof values);
     memset(&tokens, 0xa5, sizeof tokens);
-    return dory_header_decode(text, len, &tokens, fields, FIELDS, &values, &found);
+    return dory_header_decode(text, len, &tokens, &known, &values, &found);
 }
 
 static int decode(const char *json)
@@ -459,9 +461,9 @@ static void what_is_encoded_is_decoded_the_same(void **state)
     dory_header_bool(&encoder, "flag", true);
     len = dory_header_end(&encoder);
     assert_true(len > DORY_FRAME_PREFIX);
-    assert_int_equal(dory_header_decode(header + DORY_FRAME_PREFIX, len - DORY_FRAME_PREFIX, &tokens, fields, FIELDS,
-                                        &values, &found),
-                     DORY_OK);
+    assert_int_equal(
+        dory_header_decode(header + DORY_FRAME_PREFIX, len - DORY_FRAME_PREFIX, &tokens, &known, &values, &found),
+        DORY_OK);
     assert_found(BIT(FIELDS) - 1, 0);
     assert_int_equal(values.text.len, sizeof text);
     assert_memory_equal(values.text.ptr, text, sizeof text);

@@ -91,34 +91,6 @@ static void info_of_a_store_that_fails_is_io_error(void **state)
     hold(talk);
 }
 
-static void info_cuts_long_texts_between_characters(void **state)
-{
-    static struct rig rig;
-
-    (void)state;
-    rig_begin(&rig);
-    rig.server.name = "abcdefghijklmnopqrstuvwxyz01234\xe2\x82\xac and more"; /* 31 bytes, then a character of 3 */
-    rig.server.board = "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9x"; /* 16 bytes, then x */
-    rig.server.firmware = "1.2.3 of the first of January, 20";                              /* 33 bytes */
-    rig_ask(&rig, "{'cmd':'info','id':1}");
-    assert_true(rig_has(&rig, "'name':'abcdefghijklmnopqrstuvwxyz01234',"));
-    assert_true(rig_has(&rig, "'board':'\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9',"));
-    assert_true(rig_has(&rig, "'firmware':'1.2.3 of the first of January, 2',"));
-    rig_end(&rig);
-}
-
-static void info_cuts_text_that_is_no_utf8_as_well(void **state)
-{
-    static struct rig rig;
-
-    (void)state;
-    rig_begin(&rig);
-    rig.server.board = "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80";
-    rig_ask(&rig, "{'cmd':'info','id':1}");
-    assert_true(rig_has(&rig, "'board':'',"));
-    rig_end(&rig);
-}
-
 /* Every number and text as long as it can be, with the smallest header limit: there still is an answer, of 512 bytes at most. */
 static void the_longest_info_is_answered_within_the_smallest_limits(void **state)
 {
@@ -130,8 +102,8 @@ static void the_longest_info_is_answered_within_the_smallest_limits(void **state
         for (int widest = 0; widest < 2; widest++) {
             rig_begin(&rig);
             dory_session_end(&rig.session);
-            rig.server.name = "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"";
-            rig.server.board = rig.server.name;
+            rig.server.name = "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"";
+            rig.server.board = rig.server.name + 16;
             rig.server.firmware = rig.server.name;
             rig.server.max_name = (uint16_t)names[i];
             rig.server.max_header = (uint16_t)(widest != 0 ? 32768 : 2 * names[i] + 128);
@@ -1075,8 +1047,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(info_tells_what_the_server_is_and_takes),
         cmocka_unit_test(info_of_a_store_that_fails_is_io_error),
-        cmocka_unit_test(info_cuts_long_texts_between_characters),
-        cmocka_unit_test(info_cuts_text_that_is_no_utf8_as_well),
         cmocka_unit_test(the_longest_info_is_answered_within_the_smallest_limits),
         cmocka_unit_test(uptime_goes_on_when_the_clock_wraps),
         cmocka_unit_test(a_get_gives_the_bytes_of_a_file),
