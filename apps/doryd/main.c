@@ -170,7 +170,9 @@ static int set_up_service(struct doryd *doryd)
     struct dory_server *server = &doryd->server;
     struct service *service = &doryd->service;
 
-    if (gethostname(host, sizeof host - 1) != 0) {
+    (void)gethostname(host, sizeof host - 1);
+    host[DORY_MAX_TOLD] = '\0';
+    if (!options_name_ok(host)) {
         strcpy(host, "linux");
     }
     server->store = &folder_store;

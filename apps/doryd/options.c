@@ -16,6 +16,7 @@
 enum kind {
     FLAG,    /* bool */
     TEXT,    /* const char * */
+    NAME,    /* likewise, as `info` tells it */
     NUMBER,  /* uint64_t */
     RATE,    /* uint32_t */
     SECONDS, /* uint32_t, kept in milliseconds */
@@ -40,7 +41,7 @@ struct option_row {
 static const struct option_row rows[] = {
     {"root", TEXT, AT(root), 0, 0},
     {"listen", LISTEN, 0, 0, 0},
-    {"name", TEXT, AT(name), 0, 0},
+    {"name", NAME, AT(name), 0, 0},
     {"read-only", FLAG, AT(read_only), 0, 0},
     {"no-sync", FLAG, AT(no_sync), 0, 0},
     {"max-file", NUMBER, AT(max_file), 0, (double)DORY_MAX_NUMBER},
@@ -124,6 +125,27 @@ static int set_number(struct options *options, const struct option_row *row, con
     return -1;
 }
 
+bool options_name_ok(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f) {
+            return false;
+        }
+    }
+    return len > 0 && len <= DORY_MAX_TOLD && dory_utf8_check(name, len);
+}
+
+static int set_name(struct options *options, const char *name)
+{
+    if (!options_name_ok(name)) {
+        return usage(name, "--name takes 1 to 32 bytes of UTF-8 without control characters");
+    }
+    options->name = name;
+    return -1;
+}
+
 /* HOST:PORT, where a HOST with colons of its own stands in brackets. Whether it can be listened on shows later. */
 static bool is_address(const char *text)
 {
@@ -161,6 +183,8 @@ static int set_option(struct options *options, const struct option_row *row, con
     case TEXT:
         *(const char **)(void *)member = text;
         return -1;
+    case NAME:
+        return set_name(options, text);
     case NUMBER:
     case RATE:
     case SECONDS:

@@ -17,6 +17,7 @@
 #include "log.h"
 
 _Static_assert(PBUF_POOL_SIZE >= NET_LWIP_POOL(BOARD_SESSIONS), "BOARD_PBUFS: too few for what sessions may hold back");
+_Static_assert(sizeof BOARD_NAME - 1 <= DORY_MAX_TOLD, "BOARD_NAME: too long to be told");
 _Static_assert(BOARD_CONNS > BOARD_SESSIONS, "BOARD_CONNS: one more is needed to say busy with");
 
 #define PORT 9002

@@ -58,6 +58,10 @@ def test_version_is_told():
     [
         (["--frobnicate"], "--frobnicate"),
         (["--listen", "nonsense"], "nonsense"),
+        (["--name", "n" * 33], "n" * 33),
+        (["--name", "€" * 11], "€" * 11),
+        (["--name", ""], "--name"),
+        (["--name", "a\nb"], "--name"),
         (["--listen", "127.0.0.1:99999"], "99999"),
         (["--listen", "127.0.0.1:http:80"], "127.0.0.1:http:80"),
         (["--sessions", "many"], "many"),
@@ -190,7 +194,7 @@ def test_its_name_is_told(server):
 
 def test_without_a_name_it_has_that_of_the_host(server):
     info = server().info
-    assert info["name"] == socket.gethostname()
+    assert info["name"] == socket.gethostname()[:32]
     assert (info["board"], info["firmware"]) == ("linux", "")
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", info["server"])
 
