@@ -119,9 +119,10 @@ struct unpacker {
 /* The header tells how long the body is. Returns whether it does, and whether there is room for that. */
 static bool read_header(struct unpacker *unpacker)
 {
-    static const struct dory_field data_size = {"data_size", DORY_FIELD_NUMBER, 0};
+    static const struct dory_field data_size = {DORY_FIELD_NUMBER, 0};
+    static const struct dory_fields known = {"data_size\0", &data_size};
     struct dory_found found;
-    int result = dory_header_decode(unpacker->header, unpacker->frame.header_len, &unpacker->tokens, &data_size, 1,
+    int result = dory_header_decode(unpacker->header, unpacker->frame.header_len, &unpacker->tokens, &known,
                                     &unpacker->body_len, &found);
 
     return result == DORY_OK && found.present != 0 && unpacker->body_len <= sizeof unpacker->body;
