@@ -58,11 +58,12 @@ static char *take(const struct dory_tokens *tokens, jsmntok_t *token, char *text
         return NULL;
     }
     if (lexeme == STRING) {
-        char *close = end;
-
-        end = dory_text_unescape(at, end);
-        token->end = (int)(end - text);
-        return end != NULL ? close : NULL;
+        at = dory_text_unescape(at, end);
+        if (at == NULL) {
+            return NULL;
+        }
+        token->end = (int)(at - text);
+        return end;
     }
     if (lexeme == WORD) {
         const struct dory_text word = {at, (size_t)(end - at)};
