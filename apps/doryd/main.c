@@ -16,15 +16,20 @@
 #include <unistd.h>
 
 #include "../../port/posix/folder_store.h"
+#include "../../port/posix/keeper.h"
 #include "../../port/posix/net_posix.h"
 #include "../../port/service.h"
+#include "commands.h"
 #include "options.h"
 
 /* What the sessions send passes through this; also the unit in which files are read. */
 #define SCRATCH_LEN (256U * 1024U)
 
-/* The store wakes the net when it is done with something; this is for the rest. */
-#define STORE_POLL_MS 10U
+/* The store and the commands wake the net when they have something; this is for a wake-up that got lost. */
+#define STORE_POLL_MS 250U
+
+/* This program's file, for another process of it. */
+#define PROGRAM_FILE "/proc/self/exe"
 
 #define MAX_SESSIONS 16384U
 #define MAX_WRITERS 256U
@@ -44,7 +49,10 @@ struct doryd {
     struct service service;
     struct net *net;
     struct folder_store *store;
+    struct commands commands;
+    uint32_t open_files; /* the limit that a command gets: what it was when doryd started */
     uint32_t writers;
+    uint32_t max_commands;
     uint32_t expired_ms;
     uint32_t stopped_ms;
     uint32_t refusal_told_ms;
@@ -111,6 +119,7 @@ static uint32_t tick_stopping(struct doryd *doryd, uint32_t wait_ms, uint32_t no
     if (!doryd->service.stopping) {
         doryd->stopped_ms = now_ms;
         net_stop_listening(doryd->net);
+        processes_stop(doryd->commands.processes);
         service_stop(&doryd->service);
     }
     if (doryd->service.active == 0 &&
@@ -124,8 +133,12 @@ static uint32_t on_tick(void *app, uint32_t now_ms)
 {
     struct doryd *doryd = (struct doryd *)((char *)app - offsetof(struct doryd, service));
     uint32_t wait_ms = service_events.tick(app, now_ms);
+    uint32_t commands_ms = processes_tick(doryd->commands.processes);
     uint32_t expire_every = doryd->options.partial_age_ms / 4 < 60000 ? doryd->options.partial_age_ms / 4 + 50 : 60000;
 
+    if (commands_ms < wait_ms) {
+        wait_ms = commands_ms;
+    }
     if (now_ms - doryd->expired_ms >= expire_every) {
         doryd->expired_ms = now_ms;
         folder_store_expire(doryd->store);
@@ -136,21 +149,24 @@ static uint32_t on_tick(void *app, uint32_t now_ms)
     return wait_ms < expire_every ? wait_ms : expire_every;
 }
 
-/* How many sessions and writers fit under the limit of open files, which is raised as far as may be. */
+/* How many sessions, writers and commands fit under the limit of open files, which is raised as far as may be. */
 static int fit_file_limit(struct doryd *doryd)
 {
     struct rlimit limit;
     uint64_t files;
     uint64_t sessions = doryd->options.sessions != 0 ? doryd->options.sessions : MAX_SESSIONS;
+    uint64_t commands = commands_allowed(&doryd->options) ? doryd->options.max_commands : 0;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return -1;
     }
+    doryd->open_files = limit.rlim_cur < UINT32_MAX ? (uint32_t)limit.rlim_cur : 0;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     files = limit.rlim_cur == RLIM_INFINITY ? UINT32_MAX : limit.rlim_cur;
     doryd->writers = (uint32_t)(files / 8 < MAX_WRITERS ? files / 8 : MAX_WRITERS);
-    files -= FILES_A_WRITER * doryd->writers;
+    doryd->max_commands = (uint32_t)(files / 16 < commands ? files / 16 : commands);
+    files -= FILES_A_WRITER * doryd->writers + PROCESS_DESCRIPTORS * doryd->max_commands;
     files = files > FILES_APART + 1 ? files - FILES_APART : 1;
     doryd->server.sessions = (uint32_t)(sessions < files ? sessions : files);
     return 0;
@@ -176,6 +192,7 @@ static int set_up_service(struct doryd *doryd)
         strcpy(host, "linux");
     }
     server->store = &folder_store;
+    server->commands = &processes_commands;
     server->crc32 = fast_crc32;
     server->name = doryd->options.name != NULL ? doryd->options.name : host;
     server->board = "linux";
@@ -221,18 +238,44 @@ static int open_store(struct doryd *doryd)
     return doryd->store != NULL ? EXIT_SUCCESS : fail(doryd->options.root, problem);
 }
 
+static int open_commands(struct doryd *doryd)
+{
+    struct processes_options how = {
+        .net = doryd->net,
+        .program = PROGRAM_FILE,
+        .max_running = doryd->max_commands,
+        .open_files = doryd->open_files,
+    };
+    int result = commands_open(&doryd->commands, &doryd->options, &how);
+
+    doryd->server.commands_ctx = doryd->commands.processes;
+    return result;
+}
+
+static int listen_on(struct doryd *doryd, const char *address, char *name, size_t name_len)
+{
+    if (net_listen(doryd->net, NULL, address, name, name_len) != 0) {
+        return fail(address, name);
+    }
+    return commands_check_address(&doryd->options, name);
+}
+
 static int listen_all(struct doryd *doryd)
 {
+    char names[MAX_LISTENERS][256];
+
     if (doryd->options.listen_count == 0) {
         doryd->options.listen[doryd->options.listen_count++] = "127.0.0.1:9002";
     }
     for (unsigned i = 0; i < doryd->options.listen_count; i++) {
-        char name[256];
+        int result = listen_on(doryd, doryd->options.listen[i], names[i], sizeof names[i]);
 
-        if (net_listen(doryd->net, NULL, doryd->options.listen[i], name, sizeof name) != 0) {
-            return fail(doryd->options.listen[i], name);
+        if (result != EXIT_SUCCESS) {
+            return result;
         }
-        printf("listening on %s\n", name);
+    }
+    for (unsigned i = 0; i < doryd->options.listen_count; i++) {
+        printf("listening on %s\n", names[i]);
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : fail("standard output", strerror(errno));
 }
@@ -253,8 +296,12 @@ int main(int argc, char **argv)
     static struct doryd doryd;
     struct net_events events = service_events;
     struct net_options net_options = {.events = &events, .app = &doryd.service};
-    int result = options_parse(&doryd.options, argc, argv);
+    int result;
 
+    if (keeper_is_meant(argc, argv)) {
+        keeper_run(argv);
+    }
+    result = options_parse(&doryd.options, argc, argv);
     if (result >= 0) {
         return result;
     }
@@ -269,11 +316,15 @@ int main(int argc, char **argv)
         return fail("starting", strerror(errno));
     }
     handle_signals(doryd.net);
-    result = open_store(&doryd);
+    result = open_commands(&doryd);
+    if (result == EXIT_SUCCESS) {
+        result = open_store(&doryd);
+    }
     if (result == EXIT_SUCCESS) {
         result = serve(&doryd);
         folder_store_close(doryd.store);
     }
+    commands_close(&doryd.commands);
     net_free(doryd.net);
     return result;
 }

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_USAGE 2
-
 enum kind {
     FLAG,    /* bool */
     TEXT,    /* const char * */
@@ -21,6 +19,7 @@ enum kind {
     RATE,    /* uint32_t */
     SECONDS, /* uint32_t, kept in milliseconds */
     LISTEN,
+    COMMAND,
     HELP,
     VERSION
 };
@@ -48,6 +47,12 @@ static const struct option_row rows[] = {
     {"max-header", NUMBER, AT(max_header), 160, 32768},
     {"max-name", NUMBER, AT(max_name), 16, DORY_MAX_NAME},
     {"sessions", NUMBER, AT(sessions), 1, 1000000},
+    {"command", COMMAND, 0, 0, 0},
+    {"shell", FLAG, AT(shell), 0, 0},
+    {"i-know-this-is-open", FLAG, AT(open_shell), 0, 0},
+    {"command-timeout", SECONDS, AT(command_timeout_ms), 0, MAX_SECONDS},
+    {"command-output", NUMBER, AT(command_output), 0, (double)DORY_MAX_NUMBER},
+    {"max-commands", NUMBER, AT(max_commands), 1, 10000},
     {"partials", NUMBER, AT(partials), 0, 100000},
     {"partial-age", SECONDS, AT(partial_age_ms), 0, MAX_SECONDS},
     {"linger", SECONDS, AT(linger_ms), 0, MAX_SECONDS},
@@ -70,12 +75,14 @@ static const char help[] = "usage: doryd --root DIR [OPTION]...       serve the 
                            "  example: doryd --root ./files --listen 127.0.0.1:9002\n"
                            "\n"
                            "  --listen ADDR:PORT  repeatable; 127.0.0.1:9002 unless given; port 0 picks one\n"
-                           "  --read-only         put and delete are forbidden\n"
-                           "  --no-sync           answer before the disk has everything\n"
+                           "  --read-only  no put, no delete   --no-sync  `ok` no longer waits for the disk\n"
                            "  --name NAME         what `info` tells; the host's name unless given\n"
                            "  --max-file BYTES    --max-header BYTES (4096)   --max-name BYTES (255)\n"
                            "  --sessions N        connections at once (16384, if the file limit allows)\n"
                            "  --partials N        broken uploads to resume (16), --partial-age S (86400)\n"
+                           "  --command 'NAME=PROGRAM [ARG]...'  may be run; repeatable   --shell  any may\n"
+                           "  --command-timeout S (300)   --command-output BYTES   --max-commands N (128)\n"
+                           "  --i-know-this-is-open       --shell on addresses beyond 127.0.0.1, too\n"
                            "limits, in seconds:\n"
                            "  --idle-timeout (120)  between requests    --header-timeout (10)  a header\n"
                            "  --body-timeout (30)   a silent upload     --output-timeout (30)  a slow reader\n"
@@ -172,6 +179,16 @@ static int add_listener(struct options *options, const char *address)
     return -1;
 }
 
+/* Whether it makes sense shows later. */
+static int add_command(struct options *options, const char *text)
+{
+    if (options->command_count == MAX_COMMANDS) {
+        return usage(text, "too many commands");
+    }
+    options->command[options->command_count++] = text;
+    return -1;
+}
+
 static int set_option(struct options *options, const struct option_row *row, const char *text)
 {
     char *member = (char *)options + row->at;
@@ -191,6 +208,8 @@ static int set_option(struct options *options, const struct option_row *row, con
         return set_number(options, row, text);
     case LISTEN:
         return add_listener(options, text);
+    case COMMAND:
+        return add_command(options, text);
     case HELP:
         fputs(help, stdout);
         return EXIT_SUCCESS;
@@ -211,6 +230,9 @@ static void set_defaults(struct options *options)
     *options = (struct options){
         .max_file = DORY_MAX_NUMBER,
         .partials = 16,
+        .command_timeout_ms = 300000,
+        .command_output = DORY_MAX_NUMBER,
+        .max_commands = 128,
         .max_header = 4096,
         .max_name = DORY_MAX_NAME,
         .partial_age_ms = 86400000,

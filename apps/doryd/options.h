@@ -8,13 +8,23 @@
 
 #include "../../core/server.h"
 
+#define EXIT_USAGE 2
+
 #define MAX_LISTENERS 16
+#define MAX_COMMANDS 64
 
 struct options {
     const char *root;
     const char *listen[MAX_LISTENERS];
     unsigned listen_count;
-    const char *name; /* NULL: the host's */
+    const char *name;                  /* NULL: the host's */
+    const char *command[MAX_COMMANDS]; /* NAME=PROGRAM [ARG]... */
+    unsigned command_count;
+    bool shell;
+    bool open_shell; /* on addresses beyond loopback, too */
+    uint32_t command_timeout_ms;
+    uint64_t command_output;
+    uint64_t max_commands;
     bool read_only;
     bool no_sync;
     uint64_t max_file;

@@ -6,6 +6,7 @@
 
 #include "net_address.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdint.h>
@@ -85,4 +86,20 @@ int net_address_of(int fd, char *name, size_t name_len)
     if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
         return -1;
     return net_address_print((const struct sockaddr *)&address, len, name, name_len);
+}
+
+bool net_address_is_loopback(const char *name)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t one[16] = {[15] = 1};
+    char host[NET_HOST_LEN];
+    const char *port;
+    uint8_t address[16];
+    if (!net_address_split(name, host, &port))
+        return false;
+    if (inet_pton(AF_INET, host, address) == 1)
+        return address[0] == 127;
+    if (inet_pton(AF_INET6, host, address) != 1)
+        return false;
+    return memcmp(address, one, sizeof one) == 0 || (memcmp(address, mapped, sizeof mapped) == 0 && address[12] == 127);
 }

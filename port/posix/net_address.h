@@ -32,4 +32,8 @@ int net_address_print(const struct sockaddr *address, size_t len, char *name, si
 /* Likewise the one that socket `fd` is bound to. */
 int net_address_of(int fd, char *name, size_t name_len);
 
+/* Whether such a name is of this machine's own network: 127.0.0.0/8, ::1, or
+ * the former mapped to IPv6. False as well for what is no address in digits. */
+bool net_address_is_loopback(const char *name);
+
 #endif

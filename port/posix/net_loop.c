@@ -117,6 +117,18 @@ void net_stop(struct net *net)
     net_wake(net);
 }
 
+int net_watch_add(struct net *net, struct net_watch *watch, int fd)
+{
+    *watch = (struct net_watch){.fd = fd, .kind = NET_WATCH_FOREIGN, .writable = true};
+    return net_poller_add(net->poller, watch);
+}
+
+void net_watch_remove(struct net *net, struct net_watch *watch)
+{
+    net_poller_remove(net->poller, watch);
+    net_link_remove(&watch->ready);
+}
+
 size_t net_conn_count(const struct net *net)
 {
     return net->conn_count;
@@ -144,6 +156,8 @@ static void take_turn(struct net *net, struct net_watch *watch)
         break;
     case NET_WATCH_WAKER:
         on_woken(net);
+        break;
+    case NET_WATCH_FOREIGN: /* the tick that follows tells the application */
         break;
     }
 }

@@ -28,7 +28,7 @@
 #endif
 #endif
 
-enum net_watch_kind { NET_WATCH_CONN, NET_WATCH_LISTENER, NET_WATCH_UDP, NET_WATCH_WAKER };
+enum net_watch_kind { NET_WATCH_CONN, NET_WATCH_LISTENER, NET_WATCH_UDP, NET_WATCH_WAKER, NET_WATCH_FOREIGN };
 
 struct net_watch {
     struct net_link ready; /* on the loop's list while there may be something to do */

@@ -10,6 +10,7 @@
 #define DORY_NET_POSIX_H
 
 #include "../net.h"
+#include "net_poller.h"
 
 struct net_options {
     const struct net_events *events; /* of net_connect(), and of listeners that have no other owner */
@@ -47,6 +48,15 @@ void net_stop(struct net *net);
 
 /* Makes the loop call every tick() now. From any thread, and from signal handlers. */
 void net_wake(struct net *net);
+
+/* Looks at a descriptor that is not the net's, such as a pipe, too: when there
+ * is something to read, or an end, watch->readable becomes true and tick() is
+ * called. The caller reads, sets it to false when the system says "would
+ * block", and owns both the descriptor and the watch, which stays where it is
+ * until net_watch_remove(); that must come before close(). Returns 0, or -1
+ * with errno. */
+int net_watch_add(struct net *net, struct net_watch *watch, int fd);
+void net_watch_remove(struct net *net, struct net_watch *watch);
 
 /* Closes the listeners and UDP sockets: nothing new is taken. */
 void net_stop_listening(struct net *net);

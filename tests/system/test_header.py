@@ -431,11 +431,10 @@ def test_a_request_that_names_no_file_is_a_bad_request(target, cmd):
     assert conn.in_step()
 
 
-def test_run_and_boot_are_known_but_not_supported_without_a_provider(target):
+def test_boot_is_known_but_not_supported_without_a_provider(target):
     if target.info["board"] != "linux":
         pytest.skip("a board may well have them")
     conn = target.connect()
-    assert conn.ask("run", line="version").status == "unsupported"
     assert conn.ask("boot", mode="test", image="00").status == "unsupported"
     assert conn.in_step()
 

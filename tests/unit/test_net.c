@@ -27,6 +27,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../../port/posix/net_address.h"
 #include "../../port/posix/net_loop.h"
 #include "../../port/posix/net_udp_posix.h"
 
@@ -1439,6 +1440,96 @@ static bool never(struct app *app)
     return false;
 }
 
+static int watched_pipe[2];
+static struct net_watch watched;
+
+static void *write_later(void *context)
+{
+    (void)context;
+    const struct timespec while_ms = {.tv_nsec = 30 * 1000000};
+    nanosleep(&while_ms, NULL);
+    if (watched_pipe[1] >= 0 && write(watched_pipe[1], "x", 1) != 1)
+        abort();
+    return NULL;
+}
+
+static void *close_later(void *context)
+{
+    (void)write_later(context);
+    close(watched_pipe[1]);
+    return NULL;
+}
+
+static bool is_watch_readable(struct app *app)
+{
+    (void)app;
+    return watched.readable;
+}
+
+/* With ticks an hour apart, so that only the watch can have woken the loop. */
+static void run_until_watch_is_readable(struct app *app, void *(*later)(void *))
+{
+    pthread_t thread;
+    app->tick_ms = 3600000;
+    pthread_create(&thread, NULL, later, NULL);
+    run_until(app, is_watch_readable);
+    pthread_join(thread, NULL);
+}
+
+static void a_descriptor_of_the_application_wakes_the_loop_whenever_it_has_news(void **state)
+{
+    (void)state;
+    struct app app;
+    char byte;
+    start_usual(&app);
+    assert_int_equal(pipe(watched_pipe), 0);
+    assert_int_equal(fcntl(watched_pipe[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(net_watch_add(app.net, &watched, watched_pipe[0]), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_false(watched.readable);
+        run_until_watch_is_readable(&app, write_later);
+        assert_int_equal(read(watched_pipe[0], &byte, 1), 1);
+        assert_int_equal(read(watched_pipe[0], &byte, 1), -1);
+        watched.readable = false;
+    }
+    run_until_watch_is_readable(&app, close_later);
+    assert_int_equal(read(watched_pipe[0], &byte, 1), 1);
+    assert_int_equal(read(watched_pipe[0], &byte, 1), 0);
+    net_watch_remove(app.net, &watched);
+    close(watched_pipe[0]);
+    run_for(&app, 0);
+    stop(&app);
+}
+
+static void addresses_of_this_machine_alone_are_told_from_all_others(void **state)
+{
+    (void)state;
+    static const char *const own[] = {"127.0.0.1:9002",          "127.255.3.4:1",        "[::1]:9002",
+                                      "[::ffff:127.0.0.1]:9002", "[::ffff:7f01:203]:80", "[0:0:0:0:0:0:0:1]:80"};
+    static const char *const others[] = {"0.0.0.0:9002",
+                                         "128.0.0.1:9002",
+                                         "10.127.0.1:9002",
+                                         "192.168.1.127:9002",
+                                         "[::]:9002",
+                                         "[::2]:9002",
+                                         "[::ffff:0.0.0.0]:1",
+                                         "[::ffff:10.0.0.1]:1",
+                                         "[::127.0.0.1]:1",
+                                         "[fe80::1]:1",
+                                         "[fd00::1]:1",
+                                         "localhost:9002",
+                                         "[64:ff9b::127.0.0.1]:1",
+                                         "[fe80::1%lo]:1",
+                                         "127.0.0.1",
+                                         ""};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (!net_address_is_loopback(own[i]))
+            fail_msg("not taken for loopback: %s", own[i]);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (net_address_is_loopback(others[i]))
+            fail_msg("taken for loopback: %s", others[i]);
+}
+
 static void a_signal_handler_can_stop_the_loop(void **state)
 {
     (void)state;
@@ -1559,6 +1650,8 @@ int main(void)
         cmocka_unit_test(a_refused_connection_is_closed_with_the_reason),
         cmocka_unit_test(a_connection_may_be_given_up_before_it_came_through),
         cmocka_unit_test(a_thread_can_wake_the_loop),
+        cmocka_unit_test(a_descriptor_of_the_application_wakes_the_loop_whenever_it_has_news),
+        cmocka_unit_test(addresses_of_this_machine_alone_are_told_from_all_others),
         cmocka_unit_test(a_signal_handler_can_stop_the_loop),
         cmocka_unit_test(a_file_larger_than_the_socket_buffers_arrives_whole),
         cmocka_unit_test(a_file_that_cannot_be_read_is_told_from_a_socket_that_is_full),
