@@ -41,6 +41,7 @@ WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmiss
 CFLAGS   := -std=c11 $(WARNINGS) -g -pthread
 # BearSSL into the program itself: few of its parts are wanted.
 LDLIBS   := -ldeflate $(own_bearssl:%=-L%/build) -l:libbearssl.a -pthread
+libs.dory := -ledit# beside those, for one program
 HARDEN   := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -pie -Wl,-z,relro,-z,now
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
@@ -108,7 +109,7 @@ $(foreach v,gcc clang asan poll,$(eval $v: $(APPS:%=build/$v/%)))
 # $1: variant, $2: program
 define program
 build/$1/$2: $(patsubst %.c,build/$1/obj/%.o,$(wildcard apps/$2/*.c)) build/$1/libdory.a
-	$$(call say,LINK) $(cc.$1) $(CFLAGS) $(flags.$1) -o $$@ $$^ $(LDLIBS)
+	$$(call say,LINK) $(cc.$1) $(CFLAGS) $(flags.$1) -o $$@ $$^ $(LDLIBS) $(libs.$2)
 endef
 $(foreach v,$(VARIANTS),$(foreach app,$(APPS),$(eval $(call program,$v,$(app)))))
 

@@ -33,6 +33,11 @@ bool link_interrupted(void)
     return interrupted != 0;
 }
 
+void link_interrupt_over(void)
+{
+    interrupted = 0;
+}
+
 /* ---- The end of a connection, and of it all ---- */
 
 static void finish_lost(struct link *link, struct job *job)

@@ -47,4 +47,7 @@ void link_done(void *ctx, struct dory_call *call, const struct dory_answer *answ
 void link_interrupt(void);
 bool link_interrupted(void);
 
+/* What was given up stays so; the next link_run() runs again. */
+void link_interrupt_over(void);
+
 #endif

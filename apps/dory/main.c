@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dory: the command-line client. Here: from the command line to a command, and from its end to an exit code. */
-#define _DEFAULT_SOURCE
-
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +9,8 @@
 #include "../../core/dory_config.h"
 #include "../../core/name.h"
 #include "app.h"
-#include "link.h"
 #include "progress.h"
+#include "signals.h"
 
 static const struct command commands[] = {
     {"put", "[-r] FILE... TARGET", 2, INT_MAX, false, command_put},
@@ -23,39 +20,9 @@ static const struct command commands[] = {
     {"stat", "[--check] TARGET/NAME", 1, 1, false, command_stat},
     {"info", "TARGET", 1, 1, false, command_info},
     {"run", "TARGET LINE...", 2, INT_MAX, true, command_run},
+    {"shell", "TARGET", 1, 1, false, command_shell},
     {NULL, NULL, 0, 0, false, NULL},
 };
-
-static volatile sig_atomic_t got_signal;
-
-static void on_signal(int number)
-{
-    got_signal = number;
-    link_interrupt();
-}
-
-/* Without SA_RESTART: what waits shall be woken. A second signal ends us at once. */
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action;
-
-    memset(&action, 0, sizeof action);
-    sigemptyset(&action.sa_mask);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
-    sigaction(SIGXFSZ, &action, NULL);
-    action.sa_handler = on_signal;
-    action.sa_flags = (int)SA_RESETHAND;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction before;
-
-        /* nohup, and shells that put us in the background, want them ignored. */
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
-            sigaction(numbers[i], &action, NULL);
-        }
-    }
-}
 
 int app_usage(struct app *app, const char *format, ...)
 {
@@ -120,7 +87,7 @@ static int run(struct app *app)
     app->report.command = options->command->name;
     app->report.json = options->json;
     app->report.quiet = options->quiet;
-    catch_signals();
+    signals_catch();
     if (!options->quiet && !options->no_progress) {
         progress_begin();
     }
@@ -130,8 +97,8 @@ static int run(struct app *app)
 /* What was printed must have arrived, too. */
 static int end(int code)
 {
-    if (got_signal != 0) {
-        return 128 + got_signal;
+    if (signals_got() != 0) {
+        return 128 + signals_got();
     }
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
         fprintf(stderr, "dory: standard output: %s\n", strerror(errno));
@@ -142,7 +109,7 @@ static int end(int code)
 
 int main(int argc, char **argv)
 {
-    struct app app = {.report = {.command = ""}};
+    struct app app = {.options = {.timeout_ms = 30000, .retries = 5}, .report = {.command = ""}};
     char error[512];
 
     switch (options_parse(&app.options, argc, argv, commands, error, sizeof error)) {

@@ -41,6 +41,7 @@ void options_help(void)
           "  dory stat [--check] TARGET/NAME   tell size, version and CRC-32 of a file\n"
           "  dory info TARGET                  tell what the server is, and its limits\n"
           "  dory run TARGET LINE...           run a command there; ends as it ends\n"
+          "  dory shell TARGET                 a prompt for commands, put and get\n"
           "\n"
           "TARGET is HOST[:PORT][/NAME]: port 9002 unless given, IPv6 in [brackets].\n"
           "What is put to TARGET, or to a NAME that ends in /, keeps its own name.\n"
@@ -177,9 +178,9 @@ static bool check_words(const struct options *options, char *error, size_t error
     if (wrong != NULL) {
         snprintf(error, error_len, "%s is no option of '%s'", wrong, command->name);
     } else if (options->word_count < command->min_words) {
-        snprintf(error, error_len, "a word is missing: dory %s %s", command->name, command->usage);
+        snprintf(error, error_len, "a word is missing: %s %s", command->name, command->usage);
     } else if (options->word_count > command->max_words) {
-        snprintf(error, error_len, "'%s' is one word too many: dory %s %s", options->words[command->max_words],
+        snprintf(error, error_len, "'%s' is one word too many: %s %s", options->words[command->max_words],
                  command->name, command->usage);
     } else {
         return true;
@@ -220,7 +221,10 @@ enum options_result options_parse(struct options *options, int argc, char **argv
                                   char *error, size_t error_len)
 {
     /* Words are gathered where words were that have been read. */
-    *options = (struct options){.words = argv, .timeout_ms = 30000, .retries = 5};
+    options->words = argv;
+    options->word_count = 0;
+    options->command = NULL;
+    optind = 0; /* from the beginning: a shell comes here more than once */
     opterr = 0;
     while (!is_line_next(options)) {
         int option = getopt_long(argc, argv, "-:hVqr", long_options, NULL);

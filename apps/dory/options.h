@@ -36,8 +36,8 @@ struct options {
 /* What options_parse() leaves to do. */
 enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
 
-/* Understands the command line, whose words it moves; `commands` ends with a row without a name. OPTIONS_WRONG: a sentence that names the
- * wrong word is in `error`. Sets options->json even then, when it was asked for before the wrong word. */
+/* Understands the command line, whose words it moves; `commands` ends with a row without a name. Options that are not
+ * given stay as they are. OPTIONS_WRONG: a sentence that names the wrong word is in `error`. */
 enum options_result options_parse(struct options *options, int argc, char **argv, const struct command *commands,
                                   char *error, size_t error_len);
 

@@ -44,10 +44,11 @@ newlib() {
 
 look_for_build() {
     need gcc program gcc
-    header stdio.h jsmn.h libdeflate.h bearssl.h >/dev/null 2>&1 && return
+    header stdio.h jsmn.h libdeflate.h bearssl.h histedit.h >/dev/null 2>&1 && return
     need libc6-dev header stdio.h
     need libjsmn-dev header stddef.h jsmn.h
     need libdeflate-dev header libdeflate.h
+    need libedit-dev header stdio.h histedit.h
     need libbearssl-dev header bearssl.h
 }
 
