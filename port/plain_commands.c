@@ -53,7 +53,7 @@ static const char *sentence_of(int status)
         {DORY_BAD_REQUEST, "This is no command line."},
         {DORY_BUSY, "Too many are served at once; try again later."},
         {DORY_TIMEOUT, "The command took too long, and was ended."},
-        {DORY_TOO_LARGE, "The command wrote too much, and was ended."},
+        {DORY_TOO_LARGE, "The command is too long, or wrote too much and was ended."},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -21,6 +21,7 @@
 #include "../../port/service.h"
 #include "commands.h"
 #include "options.h"
+#include "plain.h"
 
 /* What the sessions send passes through this; also the unit in which files are read. */
 #define SCRATCH_LEN (256U * 1024U)
@@ -40,6 +41,9 @@
 /* Descriptors for all else: standard streams, poller, listeners, store, workers, and a few for readers. */
 #define FILES_APART 24U
 
+/* Connections of plain clients at once, of each form. */
+#define MAX_PLAIN 64U
+
 /* Connections beyond the sessions: those that are told `busy`, and those that linger. */
 #define EXTRA_CONNS 128U
 
@@ -50,7 +54,8 @@ struct doryd {
     struct net *net;
     struct folder_store *store;
     struct commands commands;
-    uint32_t open_files; /* the limit that a command gets: what it was when doryd started */
+    struct plain plain[2]; /* by enum plain_form */
+    uint32_t open_files;   /* the limit that a command gets: what it was when doryd started */
     uint32_t writers;
     uint32_t max_commands;
     uint32_t expired_ms;
@@ -113,6 +118,17 @@ static void wake_net(void *ctx)
     net_wake(doryd->net);
 }
 
+static uint32_t plain_conns(const struct doryd *doryd)
+{
+    return doryd->plain[PLAIN_SIZED].service.conn_count + doryd->plain[PLAIN_HEADED].service.conn_count;
+}
+
+static void close_plain(struct doryd *doryd)
+{
+    plain_close(&doryd->plain[PLAIN_SIZED]);
+    plain_close(&doryd->plain[PLAIN_HEADED]);
+}
+
 /* Goes on after a signal: first what is being committed, then the connections that still say good-bye. */
 static uint32_t tick_stopping(struct doryd *doryd, uint32_t wait_ms, uint32_t now_ms)
 {
@@ -121,6 +137,7 @@ static uint32_t tick_stopping(struct doryd *doryd, uint32_t wait_ms, uint32_t no
         net_stop_listening(doryd->net);
         processes_stop(doryd->commands.processes);
         service_stop(&doryd->service);
+        close_plain(doryd);
     }
     if (doryd->service.active == 0 &&
         (net_conn_count(doryd->net) == 0 || now_ms - doryd->stopped_ms >= doryd->options.linger_ms)) {
@@ -149,6 +166,16 @@ static uint32_t on_tick(void *app, uint32_t now_ms)
     return wait_ms < expire_every ? wait_ms : expire_every;
 }
 
+/* How many connections plain clients may have, when so many files may be open. Returns the descriptors for them. */
+static uint64_t fit_plain(struct doryd *doryd, uint64_t files)
+{
+    uint32_t conns = (uint32_t)(files / 16 < MAX_PLAIN ? files / 16 + 1 : MAX_PLAIN);
+
+    doryd->plain[PLAIN_SIZED].service.conn_count = doryd->options.sized.count > 0 ? conns : 0;
+    doryd->plain[PLAIN_HEADED].service.conn_count = doryd->options.headed.count > 0 ? conns : 0;
+    return (uint64_t)PLAIN_DESCRIPTORS * plain_conns(doryd);
+}
+
 /* How many sessions, writers and commands fit under the limit of open files, which is raised as far as may be. */
 static int fit_file_limit(struct doryd *doryd)
 {
@@ -167,6 +194,7 @@ static int fit_file_limit(struct doryd *doryd)
     doryd->writers = (uint32_t)(files / 8 < MAX_WRITERS ? files / 8 : MAX_WRITERS);
     doryd->max_commands = (uint32_t)(files / 16 < commands ? files / 16 : commands);
     files -= FILES_A_WRITER * doryd->writers + PROCESS_DESCRIPTORS * doryd->max_commands;
+    files -= fit_plain(doryd, files);
     files = files > FILES_APART + 1 ? files - FILES_APART : 1;
     doryd->server.sessions = (uint32_t)(sessions < files ? sessions : files);
     return 0;
@@ -252,29 +280,54 @@ static int open_commands(struct doryd *doryd)
     return result;
 }
 
-static int listen_on(struct doryd *doryd, const char *address, char *name, size_t name_len)
+static int open_plain(struct doryd *doryd, enum plain_form form)
 {
-    if (net_listen(doryd->net, NULL, address, name, name_len) != 0) {
+    struct plain_commands *service = &doryd->plain[form].service;
+
+    if (service->conn_count == 0) {
+        return EXIT_SUCCESS;
+    }
+    service->form = form;
+    service->commands = &processes_commands;
+    service->commands_ctx = doryd->commands.processes;
+    service->scratch = doryd->service.scratch;
+    service->scratch_len = doryd->service.scratch_len;
+    return plain_open(&doryd->plain[form], &doryd->options) == 0 ? EXIT_SUCCESS : fail("starting", strerror(errno));
+}
+
+static int listen_on(struct doryd *doryd, struct net_owner *owner, const char *address, char *name, size_t name_len)
+{
+    if (net_listen(doryd->net, owner, address, name, name_len) != 0) {
         return fail(address, name);
     }
     return commands_check_address(&doryd->options, name);
 }
 
+/* Only when all of them listen they are told, each group behind the one before. */
 static int listen_all(struct doryd *doryd)
 {
-    char names[MAX_LISTENERS][256];
+    static char names[3 * MAX_LISTENERS][256];
+    const struct {
+        const struct addresses *addresses;
+        struct net_owner *owner;
+    } groups[] = {
+        {&doryd->options.listen, NULL},
+        {&doryd->options.sized, &doryd->plain[PLAIN_SIZED].owner},
+        {&doryd->options.headed, &doryd->plain[PLAIN_HEADED].owner},
+    };
+    unsigned count = 0;
 
-    if (doryd->options.listen_count == 0) {
-        doryd->options.listen[doryd->options.listen_count++] = "127.0.0.1:9002";
-    }
-    for (unsigned i = 0; i < doryd->options.listen_count; i++) {
-        int result = listen_on(doryd, doryd->options.listen[i], names[i], sizeof names[i]);
+    for (unsigned group = 0; group < 3; group++) {
+        for (unsigned i = 0; i < groups[group].addresses->count; i++, count++) {
+            int result = listen_on(doryd, groups[group].owner, groups[group].addresses->text[i], names[count],
+                                   sizeof names[count]);
 
-        if (result != EXIT_SUCCESS) {
-            return result;
+            if (result != EXIT_SUCCESS) {
+                return result;
+            }
         }
     }
-    for (unsigned i = 0; i < doryd->options.listen_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         printf("listening on %s\n", names[i]);
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : fail("standard output", strerror(errno));
@@ -282,12 +335,19 @@ static int listen_all(struct doryd *doryd)
 
 static int serve(struct doryd *doryd)
 {
-    int result = listen_all(doryd);
+    int result = open_plain(doryd, PLAIN_SIZED);
 
+    if (result == EXIT_SUCCESS) {
+        result = open_plain(doryd, PLAIN_HEADED);
+    }
+    if (result == EXIT_SUCCESS) {
+        result = listen_all(doryd);
+    }
     if (result == EXIT_SUCCESS && net_run(doryd->net) != 0) {
         result = fail("waiting for connections", strerror(errno));
     }
     service_end(&doryd->service);
+    close_plain(doryd);
     return result;
 }
 
@@ -305,12 +365,15 @@ int main(int argc, char **argv)
     if (result >= 0) {
         return result;
     }
+    if (doryd.options.listen.count == 0) {
+        doryd.options.listen.text[doryd.options.listen.count++] = "127.0.0.1:9002";
+    }
     if (fit_file_limit(&doryd) != 0 || set_up_service(&doryd) != 0) {
         return fail("starting", strerror(errno));
     }
     events.tick = on_tick;
     net_options.linger_ms = doryd.options.linger_ms;
-    net_options.max_conns = doryd.server.sessions + EXTRA_CONNS;
+    net_options.max_conns = doryd.server.sessions + plain_conns(&doryd) + EXTRA_CONNS;
     doryd.net = net_new(&net_options);
     if (doryd.net == NULL) {
         return fail("starting", strerror(errno));

@@ -18,7 +18,7 @@ enum kind {
     NUMBER,  /* uint64_t */
     RATE,    /* uint32_t */
     SECONDS, /* uint32_t, kept in milliseconds */
-    LISTEN,
+    LISTEN,  /* struct addresses */
     COMMAND,
     HELP,
     VERSION
@@ -39,7 +39,9 @@ struct option_row {
 
 static const struct option_row rows[] = {
     {"root", TEXT, AT(root), 0, 0},
-    {"listen", LISTEN, 0, 0, 0},
+    {"listen", LISTEN, AT(listen), 0, 0},
+    {"sized-commands", LISTEN, AT(sized), 0, 0},
+    {"headed-commands", LISTEN, AT(headed), 0, 0},
     {"name", NAME, AT(name), 0, 0},
     {"read-only", FLAG, AT(read_only), 0, 0},
     {"no-sync", FLAG, AT(no_sync), 0, 0},
@@ -83,6 +85,7 @@ static const char help[] = "usage: doryd --root DIR [OPTION]...       serve the 
                            "  --command 'NAME=PROGRAM [ARG]...'  may be run; repeatable   --shell  any may\n"
                            "  --command-timeout S (300)   --command-output BYTES   --max-commands N (128)\n"
                            "  --i-know-this-is-open       --shell on addresses beyond 127.0.0.1, too\n"
+                           "  --sized-commands ADDR:PORT  --headed-commands ADDR:PORT  for plain clients\n"
                            "limits, in seconds:\n"
                            "  --idle-timeout (120)  between requests    --header-timeout (10)  a header\n"
                            "  --body-timeout (30)   a silent upload     --output-timeout (30)  a slow reader\n"
@@ -167,15 +170,18 @@ static bool is_address(const char *text)
     return read_number(colon + 1, true, &port) && port <= 65535;
 }
 
-static int add_listener(struct options *options, const char *address)
+static int add_address(struct addresses *addresses, const char *option, const char *address)
 {
+    char problem[96];
+
     if (!is_address(address)) {
-        return usage(address, "--listen takes ADDR:PORT, and IPv6 as [ADDR]:PORT");
+        snprintf(problem, sizeof problem, "--%s takes ADDR:PORT, and IPv6 as [ADDR]:PORT", option);
+        return usage(address, problem);
     }
-    if (options->listen_count == MAX_LISTENERS) {
+    if (addresses->count == MAX_LISTENERS) {
         return usage(address, "too many addresses to listen on");
     }
-    options->listen[options->listen_count++] = address;
+    addresses->text[addresses->count++] = address;
     return -1;
 }
 
@@ -207,7 +213,7 @@ static int set_option(struct options *options, const struct option_row *row, con
     case SECONDS:
         return set_number(options, row, text);
     case LISTEN:
-        return add_listener(options, text);
+        return add_address((struct addresses *)(void *)member, row->name, text);
     case COMMAND:
         return add_command(options, text);
     case HELP:
@@ -248,6 +254,10 @@ static int check(const struct options *options, int argc, char **argv)
     }
     if (options->root == NULL) {
         return usage("--root", "the folder to serve must be given");
+    }
+    if (options->sized.count + options->headed.count > 0 && !options->shell && options->command_count == 0) {
+        return usage(options->sized.count > 0 ? "--sized-commands" : "--headed-commands",
+                     "there is no command that could be run: give --command or --shell, too");
     }
     if (options->max_header < 2 * options->max_name + 128) {
         return usage("--max-header", "must be at least twice --max-name and 128 more");

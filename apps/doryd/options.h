@@ -13,10 +13,17 @@
 #define MAX_LISTENERS 16
 #define MAX_COMMANDS 64
 
+/* ADDR:PORT each. */
+struct addresses {
+    const char *text[MAX_LISTENERS];
+    unsigned count;
+};
+
 struct options {
     const char *root;
-    const char *listen[MAX_LISTENERS];
-    unsigned listen_count;
+    struct addresses listen;
+    struct addresses sized; /* where the older forms of the command service listen */
+    struct addresses headed;
     const char *name;                  /* NULL: the host's */
     const char *command[MAX_COMMANDS]; /* NAME=PROGRAM [ARG]... */
     unsigned command_count;

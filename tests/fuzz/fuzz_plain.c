@@ -258,7 +258,7 @@ static void expect_rest(struct work *work)
     if (failure_of(work) == DORY_TIMEOUT) {
         expect(work, "dory: timeout: The command took too long, and was ended.\n");
     } else if (failure_of(work) == DORY_TOO_LARGE) {
-        expect(work, "dory: too_large: The command wrote too much, and was ended.\n");
+        expect(work, "dory: too_large: The command is too long, or wrote too much and was ended.\n");
     }
 }
 

@@ -267,6 +267,7 @@ class Server(Target):
         self.before = list(before)
         self.visible = visible  # whether we see the root that the server sees
         self.addresses = []
+        self.plain_ports = 0  # sockets for older clients; their addresses come behind those of --listen
         self.process = None
         self.idle_sockets = 0  # how many it has when nobody is connected
         self.runs = 0
@@ -298,6 +299,7 @@ class Server(Target):
         for address in self.listen:
             words += ["--listen", address]
         words += self.options + [str(option) for option in more_options]
+        self.plain_ports = sum(word in ("--sized-commands", "--headed-commands") for word in words)
         with open(self.out_file, "wb") as out, open(self.err_file, "wb") as err:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=self._prepare_child
@@ -317,7 +319,7 @@ class Server(Target):
             raise StartFailed(code, out, self.err)
         complete = out[: out.rfind("\n") + 1]
         found = re.findall(r"^listening on (\S+)$", complete, re.MULTILINE)
-        return found if len(found) == len(self.listen) else None
+        return found if len(found) == len(self.listen) + self.plain_ports else None
 
     def restart(self, *more_options):
         """Start again; at the same port only when that was a steady_address()."""

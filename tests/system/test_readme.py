@@ -15,7 +15,7 @@ from harness import REPOSITORY, pattern, poll_until
 def client(tmp_path):
     readme = (REPOSITORY / "README.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    (text,) = [block for block in blocks if "socket" in block]
+    (text,) = [block for block in blocks if "zlib" in block]
     path = tmp_path / "client.py"
     path.write_text(text)
     return path

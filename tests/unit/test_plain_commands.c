@@ -639,7 +639,7 @@ static void a_command_that_was_ended_says_so_behind_its_output_on_a_line_of_its_
     command(peer, "late lines");
     expect(peer, "parterr\ndory: timeout: The command took too long, and was ended.\n");
     command(peer, "chatty");
-    expect(peer, "dory: too_large: The command wrote too much, and was ended.\n");
+    expect(peer, "dory: too_large: The command is too long, or wrote too much and was ended.\n");
     command(peer, "broken");
     expect(peer, "dory: io_error: The command could not be run.\n");
 }
