@@ -19,6 +19,7 @@ config.mps2-an385     := -DDORY_CRC32_TABLE=1024
 qemu.mps2-an385       := -M mps2-an385
 
 optimize.lm3s6965evb  := -Os -flto -flto-partition=none
+config.lm3s6965evb    := -DCOMMAND_LINE=64
 qemu.lm3s6965evb      := -M lm3s6965evb
 sd.lm3s6965evb        := 64M
 
@@ -46,6 +47,7 @@ bearssl_flags  := -I$(bearssl_source)/src -I$(bearssl_source)/inc
 # A board that checks images says so: check.BOARD := 1.
 firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/common/*.c boards/$(board)/*.c \
                $(if $(check.$(board)),port/bearssl/*.c))
+firmware    := $(filter-out $(if $(filter 0,$(COMMANDS)),boards/common/crash_log.c boards/common/device_commands.c),$(firmware))
 board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o) \
                $(if $(check.$(board)),$(bearssl:%=$(board_build)/bearssl/%.o))
 

@@ -49,14 +49,14 @@ void command_decimal(struct command_output *out, uint32_t value)
 {
     char room[FORMAT_ROOM];
 
-    command_text(out, format_decimal(room, value));
+    command_text(out, format_number(room, value, 10, 1));
 }
 
 void command_hex(struct command_output *out, uint32_t value, unsigned digits)
 {
     char room[FORMAT_ROOM];
 
-    command_text(out, format_hex(room, value, digits));
+    command_text(out, format_number(room, value, 16, digits));
 }
 
 int command_usage(struct command_output *out, const char *text)

@@ -5,13 +5,11 @@
 
 #include <stdint.h>
 
-/* Room for any 32-bit number in decimal, its NUL included. */
+/* Room for any number of 32 bits in decimal or hexadecimal, its NUL included. */
 #define FORMAT_ROOM 11
 
-/* Puts `value` in decimal, NUL-terminated, at the end of `room`. Returns where it begins. */
-const char *format_decimal(char room[FORMAT_ROOM], uint32_t value);
-
-/* The same with `digits` (1 to 8) hexadecimal digits. */
-const char *format_hex(char room[FORMAT_ROOM], uint32_t value, unsigned digits);
+/* Puts `value` to the base of 10 or 16 at the end of `room`, NUL-terminated, with `digits` digits at least (10 at most).
+ * Returns where it begins. */
+const char *format_number(char room[FORMAT_ROOM], uint32_t value, uint32_t base, unsigned digits);
 
 #endif

@@ -172,8 +172,7 @@ static void tell(const struct own_file *own, struct dory_entry *entry)
 
     own->open(own->ctx, &file);
     entry->size = file.size;
-    strncpy(entry->name, own->name, sizeof entry->name - 1);
-    entry->name[sizeof entry->name - 1] = '\0';
+    memcpy(entry->name, own->name, strlen(own->name) + 1);
 }
 
 static int own_next(void *ctx, struct dory_listing *listing, struct dory_entry *entry)

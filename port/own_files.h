@@ -15,7 +15,7 @@
 
 /* One file. */
 struct own_file {
-    const char *name;
+    const char *name; /* as dory_name_check() wants it */
 
     /* Tells the file as it now is: sets `size` and `version` (never 0, another one whenever the file has changed). */
     void (*open)(const void *ctx, struct dory_file *file);

@@ -332,6 +332,19 @@ static uint32_t on_tick(void *app, uint32_t now_ms)
     return service->active > 0 && wait_ms > SWEEP_MS ? SWEEP_MS : wait_ms;
 }
 
+bool service_is_sent(const struct service *service)
+{
+    for (uint32_t i = 0; i < service->used_slots; i++) {
+        const struct service_slot *slot = &service->slots[i];
+
+        if (slot->conn != NULL &&
+            ((dory_session_wants(&slot->session) & DORY_WANTS_OUTPUT) != 0 || net_unsent(slot->conn) > 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void service_stop(struct service *service)
 {
     service->stopping = true;

@@ -19,6 +19,7 @@
 
 #include "../common/board.h"
 #include "../common/cortex_m.h"
+#include "../common/crash_log.h"
 #include "../common/device.h"
 #include "../common/log.h"
 
@@ -165,6 +166,7 @@ static void measure_turn(void)
 
 int main(void)
 {
+    crash_log_begin();
     board_begin();
     device_begin(&device);
     storage = device.store.device;

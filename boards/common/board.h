@@ -57,6 +57,10 @@ const struct flash_device *board_flash(void);
 /* Logs what went wrong, and restarts. */
 _Noreturn void board_fail(const char *text);
 
+/* What the board's own registers tell of the last reset, in a few words; NULL when they tell nothing. The same at each
+ * call. */
+const char *board_reset_reason(void);
+
 /* Restarts the board. */
 _Noreturn void board_restart(void);
 

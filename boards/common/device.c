@@ -14,6 +14,7 @@
 #include <netif/ethernet.h>
 
 #include "board.h"
+#include "crash_log.h"
 #include "log.h"
 
 _Static_assert(PBUF_POOL_SIZE >= NET_LWIP_POOL(BOARD_SESSIONS), "BOARD_PBUFS: too few for what sessions may hold back");
@@ -80,6 +81,7 @@ static void begin_server(struct device *device)
         .max_name = DORY_MAX_NAME,
         .limits = DORY_LIMITS,
     };
+    device_commands_begin(device);
     dory_server_begin(&device->server, board_now_ms());
     device->service = (struct service){
         .server = &device->server,
@@ -131,6 +133,7 @@ void device_begin(struct device *device)
 
 void device_log_statistics(const struct device *device)
 {
+    crash_log_pause(true);
     log_text("heap ");
     log_decimal(lwip_stats.mem.used);
     log_text(" pools");
@@ -145,6 +148,7 @@ void device_log_statistics(const struct device *device)
     log_text(" of ");
     log_decimal(board_stack_size());
     log_text("\n");
+    crash_log_pause(false);
 }
 
 /* lwIP's timers, and what else goes by the clock or can wait. */
@@ -153,6 +157,7 @@ static void keep_house(struct device *device)
     sys_check_timeouts();
     check_address(device);
     (void)slot_store_run(&device->store);
+    device_commands_poll(device);
 }
 
 uint32_t device_poll(struct device *device)

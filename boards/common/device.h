@@ -11,6 +11,7 @@
 #include "../../port/flash/slot_store.h"
 #include "../../port/lwip/net_lwip.h"
 #include "../../port/service.h"
+#include "device_commands.h"
 #include <board_config.h> /* the board's own */
 
 /* A session's buffer holds a header, a name and the tokens' text; see dory_session_buffer_size(). */
@@ -25,6 +26,9 @@ struct device {
     struct service service;
     struct service_slot slots[BOARD_SESSIONS];
     struct slot_store store;
+#if BOARD_COMMANDS
+    struct device_commands commands;
+#endif
     uint32_t begun_ms;
     uint32_t housekept_ms;
     ip4_addr_t address; /* as last logged */

@@ -5,6 +5,7 @@
  */
 #include "board.h"
 #include "cortex_m.h"
+#include "crash_log.h"
 #include "log.h"
 #include "stack.h"
 
@@ -12,6 +13,7 @@ _Noreturn void board_fail(const char *text)
 {
     log_text(text);
     log_text("\n");
+    crash_log_restarting(CRASH_LOG_FAILURE);
     board_restart();
 }
 
@@ -32,7 +34,10 @@ _Noreturn static __attribute__((used)) void report_fault(const uint32_t *frame)
     } else {
         log_text(" stack overflow");
     }
+    log_text(" after ms ");
+    log_decimal(board_now_ms());
     log_text("\n");
+    crash_log_restarting(CRASH_LOG_FAULT);
     board_restart();
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Text and numbers to the UART, without printf(). */
+/* Text and numbers to the UART and the crash log, without printf(). */
 #include "log.h"
 
+#include "../../port/format.h"
 #include "board.h"
+#include "crash_log.h"
 
 void log_text(const char *text)
 {
+    crash_log_add(text);
     for (; *text != '\0'; text++) {
         if (*text == '\n') {
             board_put_char('\r');
@@ -16,21 +19,16 @@ void log_text(const char *text)
 
 void log_decimal(uint32_t value)
 {
-    char digits[11]; /* 2^32 - 1 has ten */
-    char *first = &digits[10];
-    *first = '\0';
-    do {
-        *--first = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    log_text(first);
+    char room[FORMAT_ROOM];
+
+    log_text(format_number(room, value, 10, 1));
 }
 
 void log_hex(uint32_t value)
 {
-    for (int shift = 28; shift >= 0; shift -= 4) {
-        board_put_char("0123456789abcdef"[value >> shift & 15]);
-    }
+    char room[FORMAT_ROOM];
+
+    log_text(format_number(room, value, 16, 8));
 }
 
 void log_ip4(uint32_t address)
@@ -38,7 +36,7 @@ void log_ip4(uint32_t address)
     const uint8_t *bytes = (const uint8_t *)&address;
     for (int i = 0; i < 4; i++) {
         if (i > 0) {
-            board_put_char('.');
+            log_text(".");
         }
         log_decimal(bytes[i]);
     }

@@ -81,7 +81,7 @@
 #define LWIP_STATS 1
 #define LWIP_STATS_DISPLAY 0
 #define LWIP_STATS_LARGE 0
-#define LINK_STATS 0
+#define LINK_STATS BOARD_COMMANDS
 #define MEM_STATS 1
 #define MEMP_STATS 1
 #define ETHARP_STATS 0
@@ -89,7 +89,7 @@
 #define IPFRAG_STATS 0
 #define ICMP_STATS 0
 #define UDP_STATS 0
-#define TCP_STATS 0
+#define TCP_STATS BOARD_COMMANDS
 #define SYS_STATS 0
 
 #define LWIP_RAND() board_random()

@@ -66,6 +66,7 @@ static err_t send_frame(struct netif *netif, struct pbuf *frame)
 
     (void)netif;
     wire_send(&hosted.wire, TO_HOST, copy + ETH_PAD_SIZE, len - ETH_PAD_SIZE, host_now_ms());
+    LINK_STATS_INC(link.xmit);
     return ERR_OK;
 }
 
@@ -102,6 +103,7 @@ static struct pbuf *copy_frame(const struct wire_frame *frame)
         LINK_STATS_INC(link.drop);
         return NULL;
     }
+    LINK_STATS_INC(link.recv);
     (void)pbuf_take_at(copy, frame->data, (u16_t)frame->len, ETH_PAD_SIZE);
     return copy;
 }
@@ -126,6 +128,11 @@ bool board_netif_poll(struct netif *netif)
 const struct flash_device *board_flash(void)
 {
     return hosted.flash;
+}
+
+const char *board_reset_reason(void)
+{
+    return NULL;
 }
 
 void board_fail(const char *text)

@@ -32,6 +32,9 @@
 #define BOARD_SLOTS 16
 #define BOARD_PAGE 256
 
+/* The log that survives a restart. */
+#define BOARD_LOG_SIZE 16384
+
 /* What is sent passes through this. */
 #define BOARD_SCRATCH 2048
 

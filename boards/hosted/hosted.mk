@@ -6,7 +6,7 @@
 HOSTED_VARIANTS := gcc asan cov
 
 HOSTED_LWIP := $(lwip:%=$(lwip_source)/%.c)
-HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) boards/common/device.c boards/common/log.c \
+HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) $(addprefix boards/common/,crash_log.c device.c device_commands.c log.c) \
     $(wildcard boards/hosted/*.c)
 HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_DIR)/src/include \
     -DBOARD_COMMANDS=1 -DBOARD_DISCOVERY=1

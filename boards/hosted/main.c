@@ -14,9 +14,11 @@
 
 #include <lwip/timeouts.h>
 
+#include "../common/crash_log.h"
 #include "../common/device.h"
 #include "host.h"
 #include "hosted.h"
+#include "restart.h"
 
 #define STORAGE_SIZE (32ULL << 20)
 #define SECTOR 4096U
@@ -48,6 +50,9 @@ static const char help[] =
     "  --seed N                chooses which frames (1)\n"
     "  --speed N               let the clock of device and wire run N times as fast (1)\n"
     "  --help, --version\n"
+    "\n"
+    "The command `reboot` keeps the process, its port, the flash and the log; ending the process is like\n"
+    "taking the power away: what was in memory is gone.\n"
     "\n"
     "Lines on standard input change that while it runs: `loss 5`, `delay 20`, `link down`, `link up`,\n"
     "`storage ok|fails-read|fails-program|fails-erase|busy`, `statistics`, `quit`; `half-open N` and\n"
@@ -195,10 +200,14 @@ int main(int argc, char **argv)
         .host = {.address.s_addr = htonl(INADDR_LOOPBACK), .port = 9002, .dhcp = true, .speed = 1},
         .size = STORAGE_SIZE,
     };
-    uint16_t port;
+    uint16_t port = restart_begin(argv);
 
+    crash_log_begin();
     hosted.wire.seed = 1;
     parse_options(&options, argc, argv);
+    if (port != 0) {
+        options.host.port = port;
+    }
     (void)signal(SIGTERM, on_signal);
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -207,6 +216,7 @@ int main(int argc, char **argv)
     if (port == 0 || (hosted.flash == NULL && !options.no_storage)) {
         return EXIT_FAILURE;
     }
+    restart_set_port(port);
     hosted.device = &device;
     device_begin(&device);
     wait_for_address(&device);

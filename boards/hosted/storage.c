@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "board_config.h"
+#include "restart.h"
 
 #define SECTOR_SIZE 4096U
 
@@ -69,7 +70,7 @@ static void *map(const char *file, uint64_t size)
     void *mapped;
 
     if (file == NULL) {
-        return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return restart_memory(size);
     }
     descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor < 0 || ftruncate(descriptor, (off_t)size) != 0) {

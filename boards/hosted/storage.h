@@ -13,7 +13,7 @@
 
 enum storage_fault { STORAGE_OK, STORAGE_FAILS_READ, STORAGE_FAILS_PROGRAM, STORAGE_FAILS_ERASE, STORAGE_BUSY };
 
-/* Opens `file`, which is made if it is not there, or plain memory if it is NULL. Returns the device, or NULL and a sentence
+/* Opens `file`, which is made if it is not there, or memory that restarts keep if it is NULL. Returns the device, or NULL and a sentence
  * on stderr. `size` is a multiple of the sector. */
 const struct flash_device *storage_begin(const char *file, uint64_t size);
 

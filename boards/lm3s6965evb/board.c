@@ -77,6 +77,22 @@ const struct flash_device *board_flash(void)
     return flash;
 }
 
+/* The bits stay until they are cleared. A restart by software sets one, too, but then the log tells more. */
+const char *board_reset_reason(void)
+{
+    static const char *const reasons[] = {"reset pin", "power-on", "brown-out", "watchdog", NULL, "LDO failure"};
+    static uint32_t cause;
+
+    cause |= RESC;
+    RESC = 0;
+    for (unsigned bit = 0; bit < sizeof reasons / sizeof reasons[0]; bit++) {
+        if ((cause & 1U << bit) != 0) {
+            return reasons[bit];
+        }
+    }
+    return NULL;
+}
+
 void board_put_char(char c)
 {
     while ((UARTFR & UARTFR_TXFF) != 0) {

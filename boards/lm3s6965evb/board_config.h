@@ -26,6 +26,9 @@
 #define BOARD_SLOTS 8
 #define BOARD_PAGE 512
 
+/* The log that survives a restart. */
+#define BOARD_LOG_SIZE 512
+
 /* What is sent passes through this. */
 #define BOARD_SCRATCH 512
 

@@ -7,6 +7,7 @@
 
 #define SYSTEM_CONTROL(offset) REGISTER(0x400FE000 + (offset))
 #define RIS SYSTEM_CONTROL(0x050)   /* raw interrupt status */
+#define RESC SYSTEM_CONTROL(0x05C)  /* reset cause */
 #define RCC SYSTEM_CONTROL(0x060)   /* run-mode clock configuration */
 #define RCGC1 SYSTEM_CONTROL(0x104) /* run-mode clock gating, for UARTs, SSI, ... */
 #define RCGC2 SYSTEM_CONTROL(0x108) /* ... and GPIO ports, Ethernet */

@@ -46,6 +46,11 @@ const struct flash_device *board_flash(void)
     return &flash;
 }
 
+const char *board_reset_reason(void)
+{
+    return NULL;
+}
+
 void board_put_char(char c)
 {
     while ((UART_STATE & UART_STATE_TX_FULL) != 0) {

@@ -23,6 +23,9 @@
 #define BOARD_SLOTS 16
 #define BOARD_PAGE 4
 
+/* The log that survives a restart. */
+#define BOARD_LOG_SIZE 4096
+
 /* What is sent passes through this. */
 #define BOARD_SCRATCH (2 * BOARD_MSS)
 

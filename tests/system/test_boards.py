@@ -186,7 +186,7 @@ def test_every_slot_taken_is_no_space_and_nothing_is_lost(board):
         assert len(names) < 100
     assert len(names) >= 8
     assert made.ask("put", filename="more", body=b"data", filesize=4).status == "no_space"
-    assert set(made.listing()) == set(names)
+    assert set(made.listing()) == {"log", *names}
     assert made.ask("delete", filename=names[0]).status == "ok"
     made.put("more", b"data")
     for name in names[1:]:
@@ -248,7 +248,7 @@ def test_files_survive_a_restart(board):
     made.monitor("system_reset")
     made.wait_for(r"(?s)^address.*^address")
     assert made.get("f") == pattern(50_000)
-    assert made.listing() == {"f": 50_000, "folder/g": 4}
+    assert {name: size for name, size in made.listing().items() if name != "log"} == {"f": 50_000, "folder/g": 4}
 
 
 @emulated

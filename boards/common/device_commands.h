@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What a device runs (`dory run`), and its read-only files. A product adds a line to a table in device_commands.c. */
+#ifndef DEVICE_COMMANDS_H
+#define DEVICE_COMMANDS_H
+
+#include "../../port/command_table.h"
+#include "../../port/own_files.h"
+#include <board_config.h> /* the board's own */
+
+struct device;
+
+/* Part of struct device. */
+struct device_commands {
+    struct command_table table;
+    struct command_run runs[BOARD_SESSIONS];
+    struct own_files files;
+    bool restarts;        /* `reboot` was run */
+    uint32_t restarts_ms; /* since when */
+};
+
+#if BOARD_COMMANDS
+
+/* Gives the server its commands, and puts the device's own files before its store. */
+void device_commands_begin(struct device *device);
+
+/* Restarts the board when it is time to. */
+void device_commands_poll(struct device *device);
+
+#else
+
+static inline void device_commands_begin(struct device *device)
+{
+    (void)device;
+}
+
+static inline void device_commands_poll(struct device *device)
+{
+    (void)device;
+}
+
+#endif
+
+#endif
