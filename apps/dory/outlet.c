@@ -112,9 +112,6 @@ static bool write_piece(struct outlet_rest *rest, unsigned stream, const uint8_t
 
 bool outlet_write(struct outlet *outlet, unsigned stream, const uint8_t *data, size_t len)
 {
-    if (outlet->quiet_errors && stream == 2) {
-        return true;
-    }
     if (!outlet->json) {
         return write_all(stream == 2 ? STDERR_FILENO : STDOUT_FILENO, data, len);
     }

@@ -20,7 +20,6 @@ struct outlet_rest {
 /* All zero but for `json`, to begin with. */
 struct outlet {
     bool json;
-    bool quiet_errors;          /* what comes as standard error is thrown away */
     struct outlet_rest rest[2]; /* json: of each stream */
 };
 

@@ -176,17 +176,17 @@ static int tell(struct run *run)
     return RUN_FAILED;
 }
 
-int run_line(struct app *app, const struct target *target, const char *line, const struct run_how *how)
+int run_line(struct app *app, const struct target *target, const char *line, bool ask_first)
 {
     static const struct link_events link_events = {.next = on_next, .finished = on_finished};
     struct run run = {
         .job = {.call = {.command = DORY_RUN, .events = &call_events, .name = line}},
         .app = app,
-        .outlet = {.json = app->options.json, .quiet_errors = how->quiet_errors},
+        .outlet = {.json = app->options.json},
     };
     struct outcome failure;
 
-    if (how->ask_first || dory_client_request_len(&run.job.call, 1) > ANY_HEADER) {
+    if (ask_first || dory_client_request_len(&run.job.call, 1) > ANY_HEADER) {
         run.job.call.command = DORY_INFO;
     }
     if (!link_run(app, target, &link_events, &run, &failure) && !run.settled) {
@@ -220,7 +220,6 @@ static char *join(char **words, int count)
 
 int command_run(struct app *app)
 {
-    static const struct run_how how = {.ask_first = false};
     struct target target;
     char *line;
     int code = app_parse_server(app, app->options.words[0], &target);
@@ -234,7 +233,7 @@ int command_run(struct app *app)
         return RUN_FAILED;
     }
     if (dory_utf8_check(line, strlen(line))) {
-        code = run_line(app, &target, line, &how);
+        code = run_line(app, &target, line, false);
     } else {
         code = app_usage(app, "the line is no UTF-8, and can't be sent");
     }

@@ -11,13 +11,11 @@
 /* And when nobody reads its output any more: as a shell says of who was ended by SIGPIPE. */
 #define RUN_UNREAD 141
 
-struct run_how {
-    bool ask_first; /* whether the server is there, which may be asked again and again, before it is given the line */
-    bool quiet_errors; /* standard error is thrown away */
-};
-
-/* Has `line`, which is UTF-8, run, and passes its output on. Returns its exit status, or one of the above; all failures
- * but RUN_UNREAD were reported. After link_interrupted() it means nothing. */
-int run_line(struct app *app, const struct target *target, const char *line, const struct run_how *how);
+/*
+ * Has `line`, which is UTF-8, run, and passes its output on. With `ask_first` the server is asked whether it is there, as
+ * often as it takes, before it is given the line, once. Returns the exit status, or one of the above; all failures but
+ * RUN_UNREAD were reported. After link_interrupted() it means nothing.
+ */
+int run_line(struct app *app, const struct target *target, const char *line, bool ask_first);
 
 #endif

@@ -30,12 +30,10 @@ static void renew(struct shell *shell)
     shell->sub.report.code = EXIT_DONE;
 }
 
-void shell_run(struct shell *shell, const char *line, bool quiet_errors)
+void shell_run(struct shell *shell, const char *line)
 {
-    const struct run_how how = {.ask_first = true, .quiet_errors = quiet_errors};
-
     shell->sub.report.command = "run";
-    shell->status = run_line(&shell->sub, &shell->target, line, &how);
+    shell->status = run_line(&shell->sub, &shell->target, line, true);
 }
 
 /* ---- Lines ---- */
@@ -54,7 +52,7 @@ static void on_line(struct shell *shell, const char *line, size_t len)
     } else if (shell_is_own(line)) {
         shell_own(shell, line);
     } else if (!is_blank(line)) {
-        shell_run(shell, line, false);
+        shell_run(shell, line);
     }
 }
 

@@ -16,7 +16,7 @@ struct shell {
 };
 
 /* Has a line run by the device. Sets shell->status. */
-void shell_run(struct shell *shell, const char *line, bool quiet_errors);
+void shell_run(struct shell *shell, const char *line);
 
 /* Returns whether the first word of `line` is one of the shell's own. */
 bool shell_is_own(const char *line);

@@ -144,11 +144,8 @@ static int own_help(struct app *app)
     struct shell *shell = shell_of(app);
 
     print_help();
-    shell_run(shell, "help", true);
-    if (shell->status == 127) {
-        puts("  (nothing)");
-    }
-    return shell->status == 127 ? EXIT_DONE : shell->status;
+    shell_run(shell, "help");
+    return shell->status;
 }
 
 static const struct command commands[] = {
@@ -215,7 +212,7 @@ void shell_own(struct shell *shell, const char *line)
     int count;
 
     if (rest != NULL) {
-        shell_run(shell, rest + strspn(rest, blanks), false);
+        shell_run(shell, rest + strspn(rest, blanks));
         return;
     }
     room = malloc(strlen(line) + 1);

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import harness
 import wire
 from harness import DONE, MIB, USAGE, Listener
 from test_cli_peers import answer_to, interrupt, read_request, refusing, requests, silent_until_gone  # noqa: F401
+from test_run import marked
 
 pytestmark = pytest.mark.linux
 
@@ -420,6 +422,73 @@ def test_json_tells_a_failure(dory, network):
 
     result = failed(dory("run", "--json", network(Listener, serve).at, "x"), "after 60 s")
     assert result.objects() == [{"stream": 1, "text": "out"}, {"status": "timeout", "message": "after 60 s"}]
+
+
+# --- with doryd ---
+
+
+def test_a_line_of_sh_is_run_by_doryd_and_both_outputs_and_the_status_come_back(server, dory):
+    made = server("--shell")
+    result = dory("run", made.at, "echo out; echo err >&2; exit 9")
+    assert (result.code, result.out, result.err) == (9, "out\n", "err\n")
+    assert dory("run", made.at, "kill -9 $$").code == 128 + signal.SIGKILL
+    assert dory("run", made.at, "nonsense-nobody-has").code == 127
+
+
+def test_a_named_command_gets_the_words_of_the_line(server, dory):
+    made = server("--command", "count=sh -c 'echo $#: $2' sh")
+    assert dory("run", made.at, "count", "a", "'b  c'", "").out == "2: b c\n"
+
+
+def test_limits_of_doryd_are_told(server, dory):
+    failed(dory("run", server().at, "x"), "forbidden")
+    made = server("--shell", "--command-timeout", 1, "--command-output", 1000)
+    failed(dory("run", made.at, "sleep 10000"), "timeout")
+    result = failed(dory("run", made.at, "yes"), "too_large")
+    assert len(result.data) <= 1000
+
+
+@pytest.mark.slow
+def test_100_mib_to_a_slow_reader_take_no_memory_of_dory(server, dory):
+    made = server("--shell", "--output-timeout", 600)
+    size = 100 * MIB
+    with start(dory, "run", made.at, f"head -c {size} /dev/zero") as process:
+        history = []
+        harness.poll_until(lambda: stands_still(process.stdout, history), "dory waits for its reader")
+        got = peak = 0
+        while chunk := os.read(process.stdout.fileno(), MIB):
+            got += len(chunk)
+            peak = peak_memory(process) or peak
+        assert process.wait(harness.PATIENCE) == 0
+    assert got == size
+    assert 0 < peak < size * 3 / 4  # of which most is the program, and what instrumentation needs
+
+
+def peak_memory(process):
+    """Bytes; None when the process has just ended."""
+    with open(f"/proc/{process.pid}/status") as status:
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read())
+    return int(found.group(1)) * 1024 if found else None
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_when_dory_is_ended_the_command_is_too(server, dory, how):
+    made, mark = server("--shell"), f"mark-{os.urandom(8).hex()}"
+    with start(dory, "run", made.at, f"echo begun; sh -c 'sleep 10000; : {mark}' & wait") as process:
+        assert process.stdout.readline() == b"begun\n"
+        harness.poll_until(lambda: marked(mark), "the command's child")
+        process.send_signal(how)
+        process.wait(harness.PATIENCE)
+    harness.poll_until(lambda: not marked(mark), "no process is left")
+
+
+def test_a_command_whose_output_nobody_reads_any_more_is_ended(server, dory):
+    made, mark = server("--shell"), f"mark-{os.urandom(8).hex()}"
+    with start(dory, "run", made.at, f"yes {mark}") as process:
+        os.read(process.stdout.fileno(), 10)
+        process.stdout.close()
+        assert process.wait(harness.PATIENCE) == UNREAD
+    harness.poll_until(lambda: not marked(mark), "no process is left")
 
 
 # --- interrupts ---

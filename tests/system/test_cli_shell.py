@@ -4,6 +4,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import select
 import signal
 import socket
@@ -152,10 +153,18 @@ def test_help_has_the_shells_own_commands_and_the_devices(shell, network):
         assert word in result.out, result
 
 
-def test_help_of_a_device_that_has_none(shell, network):
-    result = shell(network(Listener, Device(table={})).at, "help\n")
-    assert (result.code, result.err) == (0, "")
-    assert "(nothing)" in result.out
+def test_commands_of_doryd_are_run_and_listed(shell, server):
+    made = server("--name", "bench", "--command", "hi=echo hello", "--command", "no=sh -c 'echo no >&2; exit 4'")
+    result = shell(made.at, "help\nhi there\nno\n")
+    assert (result.code, result.err) == (4, "no\n")
+    assert result.out.endswith("\nhi\nno\nhello there\n"), result
+
+
+def test_a_server_without_commands_says_so_and_still_moves_files(shell, server, local):
+    local("f", b"123")
+    result = shell(server().at, "hi\nput f\nls\n", "-q")
+    assert (result.code, result.out) == (0, "3  f\n")
+    assert "forbidden" in result.err
 
 
 def test_files_go_to_and_fro(shell, server, local):
@@ -535,6 +544,31 @@ def test_ctrl_z_and_coming_back_keep_the_line(terminal, network):
 def state_of(process):
     with open(f"/proc/{process.pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0]
+
+
+def transcript():
+    """The shell's section of README.md: how it greets, and each line with what it shows."""
+    section = (harness.REPOSITORY / "README.md").read_text().split("\n### Run a command\n")[1].split("\n### ")[0]
+    (block,) = re.findall(r"^```\n(\$ dory shell.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    session, end = block.split("$ echo $?\n")
+    (_, greeting), *steps = [part.split("\n", 1) for part in session.removeprefix("$ ").split("\nbench> ")]
+    return greeting, [(line, shown[0] if shown else "") for line, *shown in steps], int(end)
+
+
+def test_the_transcript_of_the_readme_is_what_happens(terminal, server, local):
+    greeting, steps, code = transcript()
+    assert len(steps) > 4
+    made = server("--name", "bench", "--command", "power=echo relay 3 is", "--command", "serial=cat")
+    local("settings.json", b"x" * 42)
+    shell = terminal(made.at)
+    shell.wait_for(greeting.replace("127.0.0.1:9002", made.at).encode())
+    for line, shown in steps:
+        shell.wait_for(b"bench> ")
+        shell.type(line.encode() + b"\r")
+        for text in shown.splitlines():
+            # Time and rate differ, and so does what a line ends with on a terminal.
+            shell.wait_for(re.split(r"  [\d.]+ s  ", text)[0].encode())
+    assert shell.end() == code
 
 
 def test_a_script_that_is_interrupted_ends(home, network):
