@@ -8,6 +8,7 @@ The files are small, and each says something of its own; libFuzzer finds the res
 import json
 import pathlib
 import shutil
+import struct
 import zlib
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
@@ -295,6 +296,50 @@ PLAIN = {
 }
 
 
+# ---- images: rules, pieces, then an image whose hash is zeros, see fuzz_image.c ----
+
+BOARD_B, COUNTER_7, MAJOR_1, ANY_SIZE = 1, 2, 4, 8
+
+
+def tlv(kind, value):
+    return struct.pack("<HH", kind, len(value)) + value
+
+
+def area(magic, *entries):
+    return struct.pack("<HH", magic, 4 + len(b"".join(entries))) + b"".join(entries)
+
+
+HASH, KEY_HASH, SIGNATURE = tlv(0x10, bytes(32)), tlv(0x01, bytes(32)), tlv(0x22, b"\x30" + bytes(70))
+COUNTER, BOARD = tlv(0x50, b"\7\0\0\0"), tlv(0xD0, b"b")
+
+
+def image(*protected, tlvs=(HASH, KEY_HASH, SIGNATURE), header_size=32, size=None, flags=0, body=b"body"):
+    signed = area(0x6908, *protected) if protected else b""
+    size = len(body) if size is None else size
+    head = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, header_size, len(signed), size, flags, 1, 2, 3, 4, 0)
+    return head.ljust(header_size, b"\0") + body + signed + area(0x6907, *tlvs)
+
+
+IMAGES = {
+    "plain": (0, image()),
+    "full": (BOARD_B | COUNTER_7 | MAJOR_1, image(COUNTER, BOARD, header_size=48)),
+    "any-size": (ANY_SIZE, image(COUNTER)),
+    "other-rules": (BOARD_B | COUNTER_7 | MAJOR_1 | ANY_SIZE, image()),
+    "unknown-tlvs": (0, image(tlv(0x40, bytes(12)), tlv(0xA0, b""), tlvs=(tlv(0x110, b"x"), HASH, SIGNATURE, KEY_HASH))),
+    "twice": (0, image(COUNTER, COUNTER)),
+    "unprotected": (0, image(tlvs=(COUNTER, HASH, KEY_HASH, SIGNATURE))),
+    "unsigned": (0, image(tlvs=(HASH,))),
+    "no-hash": (0, image(tlvs=(KEY_HASH, SIGNATURE))),
+    "bad-signature": (0, image(tlvs=(HASH, KEY_HASH, tlv(0x22, bytes(72))))),
+    "wraps": (ANY_SIZE, image(size=0xFFFFFFE0)),
+    "flags": (0, image(flags=0x121)),
+    "encrypted": (0, image(flags=4)),
+    "cut": (ANY_SIZE, image(COUNTER)[:-1]),
+    "trailing": (ANY_SIZE, image(COUNTER) + b"\xff"),
+    "no-image": (0, b"\xff" * 40),
+}
+
+
 def write(target, files):
     folder = CORPUS / target
     shutil.rmtree(folder, ignore_errors=True)
@@ -306,6 +351,7 @@ def write(target, files):
 def main():
     write("fuzz_header", HEADERS)
     write("fuzz_frame", {name: bytes([40, index]) + stream for index, (name, stream) in enumerate(FRAMES.items())})
+    write("fuzz_image", {name: bytes([rules, index]) + data for index, (name, (rules, data)) in enumerate(IMAGES.items())})
     write("fuzz_server", SESSIONS)
     write("fuzz_client", CLIENTS)
     write("fuzz_plain", PLAIN)
