@@ -80,7 +80,7 @@ compile = $(cc.$1) $(call config,$1) $(CPPFLAGS) $(CFLAGS) $(flags.$1) -MMD -MP 
 .SHELLFLAGS := -ec
 .DELETE_ON_ERROR:
 
-## Build dory, doryd and sticky, in build/gcc/
+## Build dory, doryd, dorysign and sticky, in build/gcc/
 all: gcc
 
 say = @$(if $V,,echo "  $1	$@";)$(if $V,set -x;)
@@ -150,14 +150,14 @@ deps-check: deps-boards
 deps-bench:
 	@tests/bench/deps.sh
 
-## Install dory and doryd in PREFIX/bin
+## Install dory, doryd and dorysign in PREFIX/bin
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/gcc/dory build/gcc/doryd $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/gcc/dory build/gcc/doryd build/gcc/dorysign $(DESTDIR)$(PREFIX)/bin
 
 ## Remove what `install` installed
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/dory $(DESTDIR)$(PREFIX)/bin/doryd
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,dory doryd dorysign)
 
 ## Show it: an upload, a listing and a download, to a server here and to an emulated board
 demo: all

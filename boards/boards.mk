@@ -36,11 +36,11 @@ lwip_core   := def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_
 lwip_ipv4   := dhcp etharp icmp ip4 ip4_addr
 lwip        := $(lwip_core:%=core/%) $(lwip_ipv4:%=core/ipv4/%) netif/ethernet
 
-# What the check of images takes of BearSSL, with the curves of port/bearssl/image_bearssl.h.
+# What the check of images takes of BearSSL, with either of the curves in port/bearssl/image_bearssl.h.
 bearssl_source := $(strip $(BEARSSL_DIR))
 bearssl_ecdsa  := atr i31_bits i31_vrfy_asn1 i31_vrfy_raw
 bearssl_i31    := add bitlen decmod decode encode fmont iszero modpow montmul muladd ninv31 rshift sub tmont
-bearssl        := codec/ccopy codec/dec32be codec/enc32be $(bearssl_ecdsa:%=ec/ecdsa_%) ec/ec_prime_i31 \
+bearssl        := codec/ccopy codec/dec32be codec/enc32be $(bearssl_ecdsa:%=ec/ecdsa_%) ec/ec_prime_i31 ec/ec_p256_m31 \
                   $(addprefix ec/ec_,secp256r1 secp384r1 secp521r1) hash/sha2small $(bearssl_i31:%=int/i31_%) int/i32_div32
 bearssl_flags  := -I$(bearssl_source)/src -I$(bearssl_source)/inc
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fixtures of the system tests, which drive the real programs over loopback and know nothing of their insides.
 
-DORYD, DORY and STICKY name the programs (build/gcc/ unless given). With DORY_BOARD=NAME the protocol tests run against that board
+DORYD, DORY, DORYSIGN and STICKY name the programs (build/gcc/ unless given). With DORY_BOARD=NAME the protocol tests run against that board
 (boards.py), with DORY_TARGET=HOST:PORT against that server, in place of a doryd of their own; tests marked `linux` (they
 need the root folder, options or signals) are then left out. DORY_PATIENCE=N makes every wait N times as patient.
 """

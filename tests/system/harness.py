@@ -29,6 +29,7 @@ from wire import PATIENCE
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 DORYD = str(pathlib.Path(os.environ.get("DORYD", REPOSITORY / "build/gcc/doryd")).absolute())
 DORY = str(pathlib.Path(os.environ.get("DORY", REPOSITORY / "build/gcc/dory")).absolute())
+DORYSIGN = str(pathlib.Path(os.environ.get("DORYSIGN", REPOSITORY / "build/gcc/dorysign")).absolute())
 STICKY = str(pathlib.Path(os.environ.get("STICKY", REPOSITORY / "build/gcc/sticky")).absolute())
 
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|ThreadSanitizer|runtime error:")

@@ -251,7 +251,7 @@ def test_it_says_nothing_on_stderr_while_all_is_well(server):
     assert made.err == ""
 
 
-def test_make_install_brings_both_programs_and_make_uninstall_removes_them(tmp_path):
+def test_make_install_brings_the_programs_and_make_uninstall_removes_them(tmp_path):
     if pathlib.Path(harness.DORYD) != harness.REPOSITORY / "build/gcc/doryd":
         pytest.skip("only the normal build is installed")
     quiet = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")}
@@ -262,8 +262,8 @@ def test_make_install_brings_both_programs_and_make_uninstall_removes_them(tmp_p
         subprocess.run(words, cwd=harness.REPOSITORY, check=True, stdin=subprocess.DEVNULL, env=quiet)
 
     make("install")
-    assert sorted(path.name for path in folder.iterdir()) == ["dory", "doryd"]
-    for program in ("dory", "doryd"):
+    assert sorted(path.name for path in folder.iterdir()) == ["dory", "doryd", "dorysign"]
+    for program in ("dory", "doryd", "dorysign"):
         told = subprocess.run([folder / program, "--version"], capture_output=True, check=True)
         assert told.stdout.startswith(program.encode() + b" ")
     make("uninstall")

@@ -69,6 +69,7 @@ look_for_check() {
     need cppcheck program cppcheck
     need gcovr program gcovr
     need libcmocka-dev cmocka
+    need openssl program openssl
     need python3 program python3
     need python3-pytest program pytest-3
 }

@@ -14,7 +14,8 @@ shift
 
 programs=${DORY_BOARD:+build/gcc}
 programs=${programs:-$build}
-export DORYD="$programs/doryd" DORY="$programs/dory" STICKY="$programs/sticky" DORY_PATIENCE="${DORY_PATIENCE:-3}"
+export DORYD="$programs/doryd" DORY="$programs/dory" STICKY="$programs/sticky" DORYSIGN="$programs/dorysign"
+export DORY_PATIENCE="${DORY_PATIENCE:-3}"
 echo "$build: system tests run; tail -f $log shows them"
 if pytest-3 -rs --basetemp="$files" tests/system "$@" >"$log" 2>&1 </dev/null; then
     grep -E '^(SKIPPED|deepest stack)' "$log" || true
