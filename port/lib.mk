@@ -65,7 +65,7 @@ lib-all: $(LIB_CPUS:%=build/lib/%/libdory.a) build/lib/product/product.elf
 # ---- The example of a product, on a board that QEMU has ------------------------
 
 # What a product has before dory comes: start-up, drivers, lwIP. The driver wants ETH_PAD_SIZE 2.
-PRODUCT_C      := port/example/product.c $(wildcard tests/embed/lwip/*.c boards/mps2-an385/*.c) \
+PRODUCT_C      := $(wildcard port/example/*.c tests/embed/lwip/*.c boards/mps2-an385/*.c) \
                   $(addprefix boards/common/,cortex_m.c ethernet_fifo.c fault.c log.c stack.c startup.c)
 product_objs   := $(PRODUCT_C:%.c=build/lib/product/obj/%.o) $(lwip:%=build/lib/product/lwip/%.o)
 product_include = -isystem port/example -isystem $(lwip_source)/include -isystem build/boards/include

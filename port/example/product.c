@@ -51,6 +51,7 @@ static bool files_begin(void)
         .max_name = DORY_MAX_NAME,
         .limits = DORY_LIMITS,
     };
+    product_commands_begin(&server); /* if it is to have any */
     service = (struct service){
         .server = &server,
         .slots = sessions,

@@ -9,7 +9,7 @@ import pytest
 import boards
 import gdb
 import wire
-from harness import DONE, REFUSED, pattern, poll_until
+from harness import DONE, REFUSED, REPOSITORY, pattern, poll_until
 
 ALL = ("hosted", "mps2-an385", "lm3s6965evb")
 everywhere = pytest.mark.board(*ALL)
@@ -427,3 +427,43 @@ def test_a_board_that_faults_again_and_again_comes_back_each_time(debugged):
     assert FAULT.search(log)
     made.put("f", b"data")
     assert made.get("f") == b"data"
+
+
+# --- what README.md shows ---
+
+
+def transcript(section):
+    """[(command line, what it prints)] of a section's first block."""
+    text = (REPOSITORY / "README.md").read_text()
+    block = re.search(rf"^### {section}\n.*?^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    return re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", block, re.MULTILINE)
+
+
+def without_numbers(text):
+    """Eight hexadecimal digits, and decimal numbers, differ from run to run."""
+    return re.sub(r"\b[0-9a-f]{8}\b|\d+", "N", text)
+
+
+def play(made, dory, section):
+    for line, wanted in transcript(section):
+        words = [word.replace("board", made.at) for word in line.split()]
+        assert words.pop(0) == "dory"
+        result = dory(*words)
+        assert without_numbers(result.out + result.err) == without_numbers(wanted), line
+
+
+@pytest.mark.board("lm3s6965evb")
+def test_commands_on_a_device_are_as_shown(board, dory):
+    play(board(), dory, "Commands on a device")
+
+
+@pytest.mark.board("lm3s6965evb")
+def test_a_crash_log_is_as_shown(debugged, dory):
+    made, stopped = debugged
+
+    def jump():
+        with stopped() as processor:
+            processor.set(gdb.PC, NO_CODE)
+
+    restarted(made, jump)
+    play(made, dory, "Fetch a crash log")

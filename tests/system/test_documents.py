@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import DONE, REPOSITORY, die_with_parent, pattern, steady_address
+from harness import DONE, REFUSED, REPOSITORY, die_with_parent, pattern, steady_address
 
 pytestmark = pytest.mark.linux
 
@@ -80,3 +80,18 @@ def test_the_example_of_a_product_with_lwip_serves_files(product, dory, local):
     assert dory("put", path, product).code == DONE
     assert dory("get", f"{product}/f", "back").code == DONE
     assert (dory.folder / "back").read_bytes() == path.read_bytes()
+
+
+def test_the_example_has_the_commands_and_files_that_are_shown(product, dory):
+    deadline = time.monotonic() + START_SECONDS
+    while dory("info", "--timeout", 5, product).code != DONE:
+        assert time.monotonic() < deadline, "the example does not answer"
+    text = (REPOSITORY / "port/README.md").read_text()
+    shown_block = re.search(r"^```\n(\$ dory run sensor help.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    for line, wanted in re.findall(r"^\$ dory (.*)\n((?:[^$].*\n)*)", shown_block, re.MULTILINE):
+        result = dory(*line.replace("sensor", product).split())
+        assert result.out + result.err == wanted, line
+    assert dory("run", product, "led", "blue").code == 2
+    counted = dory("run", product, "count")
+    assert counted.out == "".join(f"{number}\n" for number in range(1, 1001))
+    assert dory("rm", f"{product}/about.txt").code == REFUSED

@@ -10,6 +10,7 @@
 #include <netif/ethernet.h>
 
 #include "../../../boards/common/board.h"
+#include "../../../boards/common/cortex_m.h"
 #include "../../../port/example/product.h"
 
 static struct netif netif;
@@ -35,6 +36,12 @@ void product_sleep(uint32_t ms)
     if (ms > 0) {
         board_sleep(); /* until the next tick at the latest */
     }
+}
+
+/* Application Note AN385, section 4.6: FPGAIO, LED0. */
+void product_led(bool on)
+{
+    REGISTER(0x40028000) = on ? 1 : 0;
 }
 
 void product_fail(const char *text)
