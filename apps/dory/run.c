@@ -50,8 +50,8 @@ static int32_t on_write(void *ctx, struct dory_call *call, const uint8_t *data, 
 
 static const struct dory_call_events call_events = {.write = on_write, .done = link_done};
 
-/* What a status says when it is about a command. NULL: what it always says. */
-static const char *sentence(enum dory_status status)
+/* What a status says when it is about a command that has written so much. NULL: what it always says. */
+static const char *sentence(enum dory_status status, uint64_t written)
 {
     static const struct {
         enum dory_status status;
@@ -66,6 +66,9 @@ static const char *sentence(enum dory_status status)
         {DORY_IO_ERROR, "The server could not start the command, or not read its output."},
     };
 
+    if (status == DORY_TOO_LARGE && written == 0) {
+        return "The line is longer than the server's commands take.";
+    }
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
         if (sentences[i].status == status) {
             return sentences[i].sentence;
@@ -98,7 +101,7 @@ static bool on_info(struct run *run, const struct dory_answer *answer)
 static void on_refused(struct run *run, const struct dory_answer *answer)
 {
     enum dory_status status = run->job.call.status;
-    const char *says = sentence(status);
+    const char *says = sentence(status, run->job.call.received);
 
     if (says != NULL && strcmp(run->outcome.status, dory_status_name(status)) == 0 &&
         !dory_answer_has(answer, DORY_ANSWER_MESSAGE)) {

@@ -225,6 +225,14 @@ def test_a_refusal_is_told_and_ends_with_255_and_is_not_asked_again(dory, networ
     assert len(log) == 1
 
 
+def test_a_line_that_the_servers_commands_do_not_take_is_told_as_such(dory, network):
+    def serve(sock, _):
+        sock.sendall(answer_to(read_request(sock), "too_large"))
+        silent_until_gone(sock)
+
+    failed(dory("run", network(Listener, serve).at, "x"), "line is longer")
+
+
 def test_the_servers_own_words_come_first(dory, network):
     def serve(sock, _):
         sock.sendall(answer_to(read_request(sock), "forbidden", message="ask\x1b the owner"))
