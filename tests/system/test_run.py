@@ -84,6 +84,10 @@ def marked(mark):
     return found
 
 
+def without_keepers(mark):
+    return {pid: words for pid, words in marked(mark).items() if not words.startswith("dory-keeper ")}
+
+
 def wait_until_none(mark):
     poll_until(lambda: not marked(mark), f"no process is left; there are {marked(mark)}")
 
@@ -464,7 +468,7 @@ def start_family(made, family, mark):
     conn = made.connect()
     conn.request("run", line="echo $$; " + FAMILIES[family].format(sleeper=sleeper(mark), mark=mark))
     first_output(conn)
-    poll_until(lambda: any("dory-keeper" not in words for words in marked(mark).values()), "the command is there")
+    poll_until(lambda: without_keepers(mark), "the command is there")
     return conn
 
 
@@ -484,7 +488,7 @@ def test_what_a_command_leaves_running_is_ended_with_it(server, mark, line):
     made = server("--shell")
     done = run(made.connect(), "echo said; " + line.format(sleeper=sleeper(mark)))
     assert (done.status, done.exit, done.out) == ("ok", 3, b"said\n")
-    assert not marked(mark)
+    assert not without_keepers(mark), "that is over before the answer comes"
     wait_until_childless(made)
 
 
@@ -509,13 +513,13 @@ def test_a_client_that_stops_reading_is_dropped_and_its_command_ended(server, ma
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_sigterm_of_doryd_ends_commands_and_tells_their_sessions(server, mark, family):
-    made = server("--shell")
+    made = server("--shell", "--linger", 0.2)
     conn = start_family(made, family, mark)
     made.stop()
     done = take_output(conn, 1)
     assert done.status == "ok" and done.exit in (128 + signal.SIGTERM, 128 + signal.SIGKILL), done
     assert conn.drain() == b""
-    assert not marked(mark)
+    wait_until_none(mark)
 
 
 def test_sigterm_of_doryd_does_not_wait_for_who_does_not_read(server, mark):
@@ -524,7 +528,7 @@ def test_sigterm_of_doryd_does_not_wait_for_who_does_not_read(server, mark):
     conn.request("run", line=f"yes; : {mark}")
     time.sleep(0.5)
     made.stop()  # and that within the patience of a test
-    assert not marked(mark)
+    wait_until_none(mark)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -559,7 +563,7 @@ def test_a_command_that_takes_too_long_is_a_timeout(server, mark):
     for line in (sleeper(mark), f"yes; : {mark}", f"setsid {sleeper(mark)} & wait"):
         assert run(conn, f"echo $$; {line}").status == "timeout"
         wait_until_none(mark)
-    assert run(conn, "echo a").out == b"a\n"
+    assert conn.in_step()
 
 
 def test_too_much_output_is_too_large(server, mark):
