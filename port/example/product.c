@@ -6,9 +6,11 @@
 #include "product.h"
 
 /* README: begin */
+#include "../discovery.h"
 #include "../flash/ram_device.h"
 #include "../flash/slot_store.h"
 #include "../lwip/net_lwip.h"
+#include "../lwip/net_udp_lwip.h"
 #include "../service.h"
 
 #define SESSIONS 2 /* clients that are served at once */
@@ -26,6 +28,8 @@ static _Alignas(8) uint8_t headers[SESSIONS][512]; /* service_buffer_size() each
 static uint8_t scratch[1024];                      /* what is sent passes through here */
 static struct net net;
 static struct net_conn conns[CONNS];
+static struct net_udp udp; /* these two: `dory discover` finds it */
+static struct discovery discovery;
 static struct slot_store store;
 static uint8_t page[SLOT_STORE_BUFFER(PAGE)];
 
@@ -66,9 +70,11 @@ static bool files_begin(void)
         .conn_count = CONNS,
         .linger_ms = 2000,
     };
+    discovery = (struct discovery){.server = &server, .scratch = scratch, .scratch_len = sizeof scratch};
+    udp = (struct net_udp){.received = discovery_received, .app = &discovery};
     dory_server_begin(&server, net_now_ms());
     return slot_store_begin(&store) == DORY_OK && service_buffer_size(&server) <= sizeof headers[0] &&
-           net_listen(&net, NULL, 9002, BACKLOG) == ERR_OK;
+           net_listen(&net, NULL, 9002, BACKLOG) == ERR_OK && net_udp_open(&udp, 9002) == ERR_OK;
 }
 
 int main(void)

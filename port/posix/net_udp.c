@@ -156,6 +156,16 @@ static bool can_broadcast(const struct ifaddrs *interface)
            interface->ifa_broadaddr != NULL;
 }
 
+static struct net_peer broadcast_of(const struct ifaddrs *interface, uint16_t port)
+{
+    struct net_peer peer = {.len = sizeof(struct sockaddr_in)};
+    struct sockaddr_in address;
+    memcpy(&address, interface->ifa_broadaddr, sizeof address);
+    address.sin_port = htons(port);
+    memcpy(&peer.address, &address, sizeof address);
+    return peer;
+}
+
 int net_peer_broadcasts(struct net_peer *peers, size_t room, uint16_t port)
 {
     struct ifaddrs *interfaces;
@@ -163,17 +173,44 @@ int net_peer_broadcasts(struct net_peer *peers, size_t room, uint16_t port)
     if (getifaddrs(&interfaces) != 0)
         return -1;
     for (const struct ifaddrs *interface = interfaces; interface != NULL && count < room;
-         interface = interface->ifa_next) {
-        if (!can_broadcast(interface))
-            continue;
-        struct sockaddr_in address;
-        memcpy(&address, interface->ifa_broadaddr, sizeof address);
-        address.sin_port = htons(port);
-        peers[count] = (struct net_peer){.len = sizeof address};
-        memcpy(&peers[count++].address, &address, sizeof address);
-    }
+         interface = interface->ifa_next)
+        if (can_broadcast(interface))
+            peers[count++] = broadcast_of(interface, port);
     freeifaddrs(interfaces);
     return (int)count;
+}
+
+static const struct ifaddrs *interface_with(const struct ifaddrs *interfaces, const struct sockaddr_in *address)
+{
+    for (const struct ifaddrs *interface = interfaces; interface != NULL; interface = interface->ifa_next) {
+        struct sockaddr_in own;
+        if (!can_broadcast(interface))
+            continue;
+        memcpy(&own, interface->ifa_addr, sizeof own);
+        if (own.sin_addr.s_addr == address->sin_addr.s_addr)
+            return interface;
+    }
+    return NULL;
+}
+
+bool net_peer_broadcast_of(const char *address, char name[NET_PEER_NAME_LEN])
+{
+    char host[NET_HOST_LEN];
+    const char *port;
+    struct net_peer peer;
+    struct sockaddr_in wanted;
+    struct ifaddrs *interfaces;
+    if (!net_address_split(address, host, &port) || !net_peer_resolve(&peer, host, port, name, NET_PEER_NAME_LEN) ||
+        peer.address.ss_family != AF_INET || getifaddrs(&interfaces) != 0)
+        return false;
+    memcpy(&wanted, &peer.address, sizeof wanted);
+    const struct ifaddrs *interface = interface_with(interfaces, &wanted);
+    if (interface != NULL) {
+        peer = broadcast_of(interface, ntohs(wanted.sin_port));
+        net_peer_name(&peer, name);
+    }
+    freeifaddrs(interfaces);
+    return interface != NULL;
 }
 
 void net_peer_name(const struct net_peer *peer, char name[NET_PEER_NAME_LEN])

@@ -35,6 +35,12 @@ bool net_peer_resolve(struct net_peer *peer, const char *host, const char *port,
  * `port`: at most `room` of them. Returns how many, or -1 with errno. */
 int net_peer_broadcasts(struct net_peer *peers, size_t room, uint16_t port);
 
+/* When `address` ("192.0.2.7:9002") is that of an interface that can broadcast:
+ * writes the interface's broadcast address, with the same port, to `name`. A
+ * socket bound to the former doesn't receive what is sent to the latter; one
+ * bound to the latter does. Returns false when there is none. */
+bool net_peer_broadcast_of(const char *address, char name[NET_PEER_NAME_LEN]);
+
 /* Writes "192.0.2.7:9002" or "[2001:db8::7]:9002". */
 void net_peer_name(const struct net_peer *peer, char name[NET_PEER_NAME_LEN]);
 

@@ -340,6 +340,38 @@ IMAGES = {
 }
 
 
+# ---- datagrams: a choice, then a datagram or its header ----
+
+QUESTION, ANSWER, HEADER = 0, 1, 2
+
+
+def padded(header):
+    return frame(header[:-1] + b',"pad":"' + b"." * (498 - len(header) + 1) + b'"}')
+
+
+ASK = b'{"cmd":"info","id":7}'
+TELL = b'{"id":7,"status":"ok","name":"a","board":"b","firmware":"1","free":5,"data_size":0}'
+
+DATAGRAMS = {
+    "question": bytes([QUESTION]) + padded(ASK),
+    "question-short": bytes([QUESTION]) + frame(ASK),
+    "question-twice": bytes([QUESTION]) + padded(ASK) * 2,
+    "question-cut": bytes([QUESTION]) + padded(ASK)[:-1],
+    "question-long": bytes([QUESTION]) + (1028).to_bytes(4, "little") + b" " * 1028,
+    "question-length": bytes([QUESTION]) + b"\xff" * 520,
+    "question-header": bytes([QUESTION | HEADER]) + ASK,
+    "question-escapes": bytes([QUESTION | HEADER]) + b'{"\\u0063md":"inf\\u006f","id":0,"x":[{}]}',
+    "question-body": bytes([QUESTION | HEADER]) + b'{"cmd":"info","id":7,"data_size":1}',
+    "question-other": bytes([QUESTION | HEADER]) + b'{"cmd":"put","id":7,"filename":"f","filesize":0}',
+    "answer": bytes([ANSWER]) + frame(TELL),
+    "answer-header": bytes([ANSWER | HEADER]) + TELL,
+    "answer-other-id": bytes([ANSWER | HEADER]) + TELL.replace(b"7", b"8"),
+    "answer-escapes": bytes([ANSWER | HEADER]) + b'{"id":7,"status":"ok","name":"\\u0000\\u001b[2J\\ud83d\\udea3"}',
+    "answer-long": bytes([ANSWER | HEADER]) + TELL + b" " * 600,
+    "answer-refused": bytes([ANSWER | HEADER]) + b'{"id":7,"status":"busy","data_size":0}',
+}
+
+
 def write(target, files):
     folder = CORPUS / target
     shutil.rmtree(folder, ignore_errors=True)
@@ -355,6 +387,7 @@ def main():
     write("fuzz_server", SESSIONS)
     write("fuzz_client", CLIENTS)
     write("fuzz_plain", PLAIN)
+    write("fuzz_datagram", DATAGRAMS)
 
 
 if __name__ == "__main__":
