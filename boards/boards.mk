@@ -9,6 +9,7 @@ BOARD    ?= mps2-an385#        mps2-an385, lm3s6965evb or hosted
 PORT     ?= 9002#              on this machine, where `run` forwards to the board
 COMMANDS ?= 1#                 0: an image without commands; it has a build folder of its own
 DISCOVERY ?= 1#                0: an image that is not found by `dory discover`
+NAME     ?=#                   what others see of the device, 32 bytes at most; unless given, by its kind
 SD       ?=#                   the SD card's image for `run`; made when it is missing
 CROSS    ?= arm-none-eabi-#    what the names of the compiler's tools begin with
 
@@ -28,7 +29,11 @@ sd.lm3s6965evb        := 64M
 board       := $(strip $(BOARD))
 $(if $(filter $(board),hosted $(BOARDS)),,$(error BOARD=$(board) is unknown: hosted or one of $(BOARDS)))
 $(if $(filter-out 0 1,$(COMMANDS) $(DISCOVERY)),$(error COMMANDS and DISCOVERY are 0 or 1))
-features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY))
+# Not from the environment: there it is somebody else's.
+name        := $(if $(filter environment,$(origin NAME)),,$(NAME))
+$(if $(findstring ',$(name))$(findstring ",$(name))$(findstring \,$(name)),$(error NAME must do without quotes and backslashes))
+name_flag   := $(if $(name),-DBOARD_NAME='"$(name)"')
+features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY)) $(name_flag)
 board_build := build/boards/$(board)$(if $(filter 0,$(COMMANDS)),-no-commands)$(if $(filter 0,$(DISCOVERY)),-no-discovery)
 board_elf   := $(board_build)/dory.elf
 lwip_source := $(strip $(LWIP_DIR))/src
@@ -93,6 +98,12 @@ $(board_build)/obj/boards/common/startup.o $(board_build)/obj/boards/common/memo
 $(board_build)/dory.bin: $(board_elf)
 	$(call say,COPY) $(CROSS)objcopy -O binary $< $@
 
+# Changes when the name does: then what has it is compiled anew.
+build/boards/name: always
+	@mkdir -p $(@D); printf '%s' '$(name)' | cmp -s - $@ || printf '%s' '$(name)' >$@
+
+$(board_build)/obj/boards/common/device.o $(HOSTED_VARIANTS:%=build/hosted-%/obj/boards/common/device.o): build/boards/name
+
 -include $(board_objs:.o=.d)
 
 # ---- Measuring ----------------------------------------------------------------
@@ -127,7 +138,7 @@ sd_image = $(or $(SD),$(board_build)/sd.img)
 run: firmware
 	@$(if $(sd.$(board)),[ -e $(sd_image) ] || truncate -s $(sd.$(board)) $(sd_image))
 	$(if $(filter hosted,$(board)),build/hosted-gcc/hosted --listen 127.0.0.1:$(strip $(PORT)),qemu-system-arm $(qemu.$(board)) -kernel $(board_elf) -nographic \
-	    -nic user$(comma)hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002 \
+	    -nic user$(comma)hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002$(comma)hostfwd=udp:127.0.0.1:$(strip $(PORT))-:9002 \
 	    $(if $(sd.$(board)),-drive if=sd$(comma)format=raw$(comma)file=$(sd_image)))
 
 comma := ,

@@ -24,6 +24,7 @@ int command_stat(struct app *app);
 int command_info(struct app *app);
 int command_run(struct app *app);
 int command_shell(struct app *app);
+int command_discover(struct app *app);
 
 /* Reports wrong usage and returns EXIT_USAGE. */
 int app_usage(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"rm", "TARGET/NAME...", 1, INT_MAX, false, command_rm},
     {"stat", "[--check] TARGET/NAME", 1, 1, false, command_stat},
     {"info", "TARGET", 1, 1, false, command_info},
+    {"discover", "[--to ADDR[:PORT]]...", 0, 0, false, command_discover},
     {"run", "TARGET LINE...", 2, INT_MAX, true, command_run},
     {"shell", "TARGET", 1, 1, false, command_shell},
     {NULL, NULL, 0, 0, false, NULL},

@@ -14,7 +14,15 @@
 #define MAX_RETRIES 1000000L
 
 /* Options without a letter. */
-enum { OPTION_JSON = 256, OPTION_NO_PROGRESS, OPTION_TIMEOUT, OPTION_RETRIES, OPTION_NO_REPLY, OPTION_CHECK };
+enum {
+    OPTION_JSON = 256,
+    OPTION_NO_PROGRESS,
+    OPTION_TIMEOUT,
+    OPTION_RETRIES,
+    OPTION_NO_REPLY,
+    OPTION_CHECK,
+    OPTION_TO
+};
 
 static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
@@ -27,6 +35,7 @@ static const struct option long_options[] = {
     {"recursive", no_argument, NULL, 'r'},
     {"no-reply", no_argument, NULL, OPTION_NO_REPLY},
     {"check", no_argument, NULL, OPTION_CHECK},
+    {"to", required_argument, NULL, OPTION_TO},
     {NULL, 0, NULL, 0},
 };
 
@@ -42,6 +51,7 @@ void options_help(void)
           "  dory info TARGET                  tell what the server is, and its limits\n"
           "  dory run TARGET LINE...           run a command there; ends as it ends\n"
           "  dory shell TARGET                 a prompt for commands, put and get\n"
+          "  dory discover [--to ADDR[:PORT]]  find servers nearby, or at ADDR\n"
           "\n"
           "TARGET is HOST[:PORT][/NAME]: port 9002 unless given, IPv6 in [brackets].\n"
           "What is put to TARGET, or to a NAME that ends in /, keeps its own name.\n"
@@ -68,6 +78,7 @@ static bool parse_timeout(struct options *options, const char *text, char *error
         return false;
     }
     options->timeout_ms = (uint32_t)(seconds * 1000);
+    options->timeout_given = true;
     return true;
 }
 
@@ -109,6 +120,13 @@ static enum options_result on_option(struct options *options, int option, char *
         break;
     case OPTION_CHECK:
         options->check = true;
+        break;
+    case OPTION_TO:
+        if (options->to_count == OPTIONS_MAX_TO) {
+            snprintf(error, error_len, "--to '%s' is one too many: %d will do", optarg, OPTIONS_MAX_TO);
+            return OPTIONS_WRONG;
+        }
+        options->to[options->to_count++] = optarg;
         break;
     case OPTION_TIMEOUT:
         return parse_timeout(options, optarg, error, error_len) ? OPTIONS_RUN : OPTIONS_WRONG;
@@ -166,6 +184,9 @@ static const char *misplaced(const struct options *options)
     }
     if (options->no_reply && !put) {
         return "--no-reply";
+    }
+    if (options->to_count > 0 && strcmp(options->command->name, "discover") != 0) {
+        return "--to";
     }
     return options->check && strcmp(options->command->name, "stat") != 0 ? "--check" : NULL;
 }

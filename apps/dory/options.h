@@ -19,18 +19,23 @@ struct command {
     int (*run)(struct app *app); /* returns the exit code */
 };
 
+#define OPTIONS_MAX_TO 64
+
 struct options {
     const struct command *command;
     char **words; /* of the command: files and targets */
     int word_count;
     uint32_t timeout_ms;
     uint32_t retries;
+    bool timeout_given;
     bool quiet;
     bool json;
     bool no_progress;
-    bool recursive; /* put */
-    bool no_reply;  /* put */
-    bool check;     /* stat */
+    bool recursive;                 /* put */
+    bool no_reply;                  /* put */
+    bool check;                     /* stat */
+    const char *to[OPTIONS_MAX_TO]; /* discover */
+    size_t to_count;
 };
 
 /* What options_parse() leaves to do. */

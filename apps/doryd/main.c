@@ -20,6 +20,7 @@
 #include "../../port/posix/net_posix.h"
 #include "../../port/service.h"
 #include "commands.h"
+#include "datagrams.h"
 #include "options.h"
 #include "plain.h"
 
@@ -51,6 +52,7 @@ struct doryd {
     struct options options;
     struct dory_server server;
     struct service service;
+    struct datagrams datagrams;
     struct net *net;
     struct folder_store *store;
     struct commands commands;
@@ -160,6 +162,7 @@ static uint32_t on_tick(void *app, uint32_t now_ms)
         doryd->expired_ms = now_ms;
         folder_store_expire(doryd->store);
     }
+    datagrams_tell(&doryd->datagrams, now_ms, false);
     if (signals > 0) {
         return tick_stopping(doryd, wait_ms, now_ms);
     }
@@ -237,6 +240,7 @@ static int set_up_service(struct doryd *doryd)
     service->slots = map_memory(server->sessions * sizeof *service->slots);
     service->buffers = map_memory(server->sessions * service_buffer_size(server));
     service->scratch = map_memory(SCRATCH_LEN);
+    datagrams_begin(&doryd->datagrams, server, service->scratch, SCRATCH_LEN);
     return service->slots != NULL && service->buffers != NULL && service->scratch != NULL ? 0 : -1;
 }
 
@@ -329,6 +333,9 @@ static int listen_all(struct doryd *doryd)
     }
     for (unsigned i = 0; i < count; i++) {
         printf("listening on %s\n", names[i]);
+        if (i < doryd->options.listen.count && !doryd->options.no_discovery) {
+            datagrams_open(&doryd->datagrams, doryd->net, names[i]);
+        }
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : fail("standard output", strerror(errno));
 }
@@ -348,6 +355,7 @@ static int serve(struct doryd *doryd)
     }
     service_end(&doryd->service);
     close_plain(doryd);
+    datagrams_tell(&doryd->datagrams, net_now_ms(), true);
     return result;
 }
 

@@ -45,6 +45,7 @@ static const struct option_row rows[] = {
     {"name", NAME, AT(name), 0, 0},
     {"read-only", FLAG, AT(read_only), 0, 0},
     {"no-sync", FLAG, AT(no_sync), 0, 0},
+    {"no-discovery", FLAG, AT(no_discovery), 0, 0},
     {"max-file", NUMBER, AT(max_file), 0, (double)DORY_MAX_NUMBER},
     {"max-header", NUMBER, AT(max_header), 160, 32768},
     {"max-name", NUMBER, AT(max_name), 16, DORY_MAX_NAME},
@@ -78,7 +79,7 @@ static const char help[] = "usage: doryd --root DIR [OPTION]...       serve the 
                            "\n"
                            "  --listen ADDR:PORT  repeatable; 127.0.0.1:9002 unless given; port 0 picks one\n"
                            "  --read-only  no put, no delete   --no-sync  `ok` no longer waits for the disk\n"
-                           "  --name NAME         what `info` tells; the host's name unless given\n"
+                           "  --name NAME (the host's)    --no-discovery  `dory discover` doesn't find it\n"
                            "  --max-file BYTES    --max-header BYTES (4096)   --max-name BYTES (255)\n"
                            "  --sessions N        connections at once (16384, if the file limit allows)\n"
                            "  --partials N        broken uploads to resume (16), --partial-age S (86400)\n"

@@ -33,6 +33,7 @@ struct options {
     uint64_t command_output;
     uint64_t max_commands;
     bool read_only;
+    bool no_discovery;
     bool no_sync;
     uint64_t max_file;
     uint64_t sessions; /* 0: as many as the limit of open files allows */

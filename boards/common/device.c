@@ -21,7 +21,6 @@ _Static_assert(PBUF_POOL_SIZE >= NET_LWIP_POOL(BOARD_SESSIONS), "BOARD_PBUFS: to
 _Static_assert(sizeof BOARD_NAME - 1 <= DORY_MAX_TOLD, "BOARD_NAME: too long to be told");
 _Static_assert(BOARD_CONNS > BOARD_SESSIONS, "BOARD_CONNS: one more is needed to say busy with");
 
-#define PORT 9002
 #define LINGER_MS 2000
 #define MAX_HEADER 512
 
@@ -44,7 +43,7 @@ static void log_address(struct device *device)
     log_text("address ");
     log_ip4(ip4_addr_get_u32(address));
     log_text(" port ");
-    log_decimal(PORT);
+    log_decimal(DEVICE_PORT);
     log_text("\n");
 }
 
@@ -126,9 +125,10 @@ void device_begin(struct device *device)
     netif_set_up(&device->netif);
     (void)dhcp_start(&device->netif);
     device->begun_ms = board_now_ms();
-    if (net_listen(&device->net, NULL, PORT, BOARD_BACKLOG) != ERR_OK) {
+    if (net_listen(&device->net, NULL, DEVICE_PORT, BOARD_BACKLOG) != ERR_OK) {
         log_text("no memory to listen with\n");
     }
+    device_begin_discovery(device);
 }
 
 void device_log_statistics(const struct device *device)
@@ -148,6 +148,7 @@ void device_log_statistics(const struct device *device)
     log_text(" of ");
     log_decimal(board_stack_size());
     log_text("\n");
+    device_log_discovery(device);
     crash_log_pause(false);
 }
 

@@ -8,11 +8,16 @@
 
 #include <lwip/netif.h>
 
+#include "../../port/discovery.h"
 #include "../../port/flash/slot_store.h"
 #include "../../port/lwip/net_lwip.h"
+#include "../../port/lwip/net_udp_lwip.h"
 #include "../../port/service.h"
 #include "device_commands.h"
 #include <board_config.h> /* the board's own */
+
+/* Of TCP and UDP. */
+#define DEVICE_PORT 9002
 
 /* A session's buffer holds a header, a name and the tokens' text; see dory_session_buffer_size(). */
 #define DEVICE_BUFFER_SIZE 512
@@ -32,6 +37,10 @@ struct device {
     uint32_t begun_ms;
     uint32_t housekept_ms;
     ip4_addr_t address; /* as last logged */
+#if BOARD_DISCOVERY
+    struct net_udp udp;
+    struct discovery discovery;
+#endif
     _Alignas(8) uint8_t buffers[BOARD_SESSIONS][DEVICE_BUFFER_SIZE];
     _Alignas(8) uint8_t scratch[BOARD_SCRATCH];
     _Alignas(8) uint8_t page[SLOT_STORE_BUFFER(BOARD_PAGE)];
@@ -41,8 +50,12 @@ struct device {
 void device_begin(struct device *device);
 
 /* Logs what is in use: bytes of lwIP's heap, elements of each of its pools in their order, sessions, and the deepest stack
- * so far in bytes. */
+ * so far in bytes; and datagrams, when the device has any. */
 void device_log_statistics(const struct device *device);
+
+/* Parts of the two functions above: answers datagrams from now on; logs how many there were. */
+void device_begin_discovery(struct device *device);
+void device_log_discovery(const struct device *device);
 
 /* Does what there is to do: one frame, lwIP's timers, the connections. Returns in how many ms it wants to be called again
  * at the latest, unless an interrupt comes; 0: at once. */

@@ -17,7 +17,7 @@
 #define LWIP_NETCONN 0
 #define LWIP_CALLBACK_API 1
 
-/* What a device needs: TCP, ICMP echo, and UDP for DHCP. */
+/* What a device needs: TCP, ICMP echo, and UDP for DHCP and discovery. */
 #define LWIP_TCP 1
 #define LWIP_UDP 1
 #define LWIP_DHCP 1
@@ -53,7 +53,7 @@
 #define PBUF_POOL_SIZE BOARD_PBUFS
 #define MEMP_NUM_TCP_PCB (BOARD_CONNS + BOARD_BACKLOG)
 #define MEMP_NUM_TCP_PCB_LISTEN 1
-#define MEMP_NUM_UDP_PCB 1
+#define MEMP_NUM_UDP_PCB (1 + BOARD_DISCOVERY)
 #define MEMP_NUM_TCP_SEG (BOARD_CONNS * 2 + BOARD_SESSIONS * TCP_SND_QUEUELEN)
 #define MEMP_NUM_PBUF 4
 #define MEMP_NUM_ARP_QUEUE 4

@@ -9,7 +9,10 @@
 #define SSIZE_MAX LONG_MAX /* ssize_t is there: lwIP must not define it once more */
 #endif
 
+/* Which of its kind it is: `make NAME=...`. */
+#ifndef BOARD_NAME
 #define BOARD_NAME "dory-hosted"
+#endif
 
 /* Connections with a session, those that are told `busy` or say good-bye, and handshakes under way. */
 #define BOARD_SESSIONS 8

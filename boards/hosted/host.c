@@ -30,6 +30,9 @@
 #define PORT_TRIES 20
 #define MAX_WAIT_MS 1000U
 
+/* What slirp_add_hostfwd() means by is_udp. */
+enum { TCP, UDP };
+
 static struct {
     struct wire *wire;
     Slirp *slirp;
@@ -123,9 +126,13 @@ static uint16_t forward(const struct host_options *options)
     for (int i = 0; i < PORT_TRIES; i++) {
         uint16_t port = options->port != 0 ? options->port : free_port(options->address);
 
-        if (port != 0 && slirp_add_hostfwd(host.slirp, 0, options->address, port, device, DEVICE_PORT) == 0) {
+        if (port == 0 || slirp_add_hostfwd(host.slirp, TCP, options->address, port, device, DEVICE_PORT) != 0) {
+            continue;
+        }
+        if (slirp_add_hostfwd(host.slirp, UDP, options->address, port, device, DEVICE_PORT) == 0) {
             return port;
         }
+        (void)slirp_remove_hostfwd(host.slirp, TCP, options->address, port);
     }
     fprintf(stderr, "hosted: can't listen on %s:%d: %s\n", inet_ntoa(options->address), options->port, strerror(errno));
     return 0;
@@ -146,7 +153,7 @@ uint16_t host_begin(struct wire *wire, const struct host_options *options)
     };
     const SlirpConfig config = {
         .version = 4,
-        .restricted = 1, /* the device reaches nobody */
+        .restricted = 0, /* or the device's answers to datagrams would not pass; it begins nothing by itself */
         .in_enabled = true,
         .vnetwork.s_addr = inet_addr("10.0.2.0"),
         .vnetmask.s_addr = inet_addr("255.255.255.0"),

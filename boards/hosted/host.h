@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The other end of the wire: libslirp, a network in this process with a DHCP
- * server, in which a port of the host is forwarded to the device. No rights are
- * needed for that.
+ * server, in which a port of the host, TCP and UDP, is forwarded to the device.
+ * No rights are needed for that.
  */
 #ifndef HOST_H
 #define HOST_H

@@ -6,10 +6,11 @@
 HOSTED_VARIANTS := gcc asan cov
 
 HOSTED_LWIP := $(lwip:%=$(lwip_source)/%.c)
-HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) $(addprefix boards/common/,crash_log.c device.c device_commands.c log.c) \
+HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) \
+    $(addprefix boards/common/,crash_log.c device.c device_commands.c device_discovery.c log.c) \
     $(wildcard boards/hosted/*.c)
 HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_DIR)/src/include \
-    -DBOARD_COMMANDS=1 -DBOARD_DISCOVERY=1
+    -DBOARD_COMMANDS=1 -DBOARD_DISCOVERY=1 $(name_flag)
 
 # $1: variant
 define hosted

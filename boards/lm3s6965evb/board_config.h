@@ -3,7 +3,10 @@
 #ifndef BOARD_CONFIG_H
 #define BOARD_CONFIG_H
 
+/* Which of its kind it is: `make NAME=...`. */
+#ifndef BOARD_NAME
 #define BOARD_NAME "dory-lm3s"
+#endif
 
 /* Connections with a session, those that are told `busy` or say good-bye, and handshakes under way. */
 #define BOARD_SESSIONS 3

@@ -177,7 +177,7 @@ class Qemu(Board):
             path.unlink(missing_ok=True)
         words = ["qemu-system-arm", "-M", self.name_of_board, "-display", "none"]
         words += ["-kernel", BOARDS / self.name_of_board / "dory.elf"]
-        words += ["-nic", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:9002"]
+        words += ["-nic", f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:9002,hostfwd=udp:127.0.0.1:{port}-:9002"]
         words += ["-chardev", f"socket,id=uart,path={uart},server=on,wait=on,logfile={self.folder}/uart-{self.runs + 1}.log"]
         words += ["-serial", "chardev:uart", "-qmp", f"unix:{monitor},server=on,wait=off"]
         if self.storage:

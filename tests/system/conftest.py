@@ -22,6 +22,7 @@ BOARD = os.environ.get("DORY_BOARD")
 def pytest_configure(config):
     config.addinivalue_line("markers", "linux: needs doryd on this machine: its root folder, options or signals")
     config.addinivalue_line("markers", "board(name, ...): needs a board of its own, one of these")
+    config.addinivalue_line("markers", "steady: needs a port that is free for datagrams, too")
     config.addinivalue_line("markers", "slow: takes more than a few seconds, or much room")
     # Who was started in the background ignores it, and so would all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -144,7 +145,8 @@ def target(request):
         made.finish()
         assert made.ask("info").status == "ok"
     else:
-        made = harness.Server(request.getfixturevalue("tmp_path") / "target").start()
+        listen = [harness.steady_address() if request.node.get_closest_marker("steady") else "127.0.0.1:0"]
+        made = harness.Server(request.getfixturevalue("tmp_path") / "target", listen=listen).start()
         try:
             yield made
             made.finish()

@@ -236,11 +236,12 @@ class Target:
 
 
 def steady_address():
-    """A loopback address to which a server can come back: no kernel hands its port to somebody else meanwhile."""
+    """A loopback address, of TCP and UDP, to which a server can come back: no kernel hands its port to somebody else."""
     lowest = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.SystemRandom().randrange(lowest // 2, lowest)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)), socket.socket(type=socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", port))
             return f"127.0.0.1:{port}"
 
 

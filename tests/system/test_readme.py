@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The Python client of README.md: at most 15 lines, and exactly that text puts a file on a server."""
+"""README.md: the Python client is at most 15 lines long, and exactly that text puts a file on a server; what it shows of
+`dory discover` is what that prints."""
 
 import re
 import subprocess
@@ -8,7 +9,8 @@ import sys
 import pytest
 
 import wire
-from harness import REPOSITORY, pattern, poll_until
+from harness import DONE, REPOSITORY, pattern, poll_until
+from test_discovery import FakeServer, answer
 
 
 @pytest.fixture
@@ -36,3 +38,65 @@ def test_the_client_puts_a_file(target, client, tmp_path, size):
     assert done.stderr == "", done
     poll_until(lambda: target.stat(name).status == "ok", "the file")
     assert target.get(name) == data
+
+
+# --- dory discover ---
+
+
+@pytest.fixture
+def transcript():
+    """{command: what follows it} of "Find devices"."""
+    readme = (REPOSITORY / "README.md").read_text()
+    section = readme.partition("\n## Find devices\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return dict(part.split("\n", 1) for part in block.split("$ ")[1:])
+
+
+def on_loopback(text):
+    """The addresses of the document, of the same length but such that we have them."""
+    return text.replace("192.168.", "127.168.")
+
+
+def pretend(network, row):
+    """A server that answers as a row of the table says."""
+    name, address, board, firmware, free = re.split("  +", row)
+    number, unit = free.split()
+    free = round(float(number) * 1024 ** ["B", "KiB", "MiB", "GiB"].index(unit))
+    told = {"name": name, "board": board, "firmware": "" if firmware == "-" else firmware, "free": free}
+
+    def start():
+        try:
+            return network(FakeServer, lambda number, _: [answer(number, **told)], wire.split_address(on_loopback(address)))
+        except OSError:
+            return None  # the same test of another build
+
+    return poll_until(start, f"{address} to be free")
+
+
+@pytest.mark.linux
+def test_discover_prints_what_is_shown(transcript, network, dory):
+    table = transcript["dory discover"]
+    rows = table.splitlines()[1:]
+    made = [pretend(network, row) for row in rows]
+    result = dory("discover", *[word for server in made for word in ("--to", server.at)], "--timeout", 20)
+    assert result.code == DONE, result
+    assert result.out == on_loopback(table)
+
+
+@pytest.mark.linux
+def test_discover_prints_the_json_that_is_shown(transcript, network, dory):
+    (command,) = [command for command in transcript if "--json" in command]
+    shown = wire.parse_object(transcript[command].encode())
+    told = {key: shown[key] for key in ("name", "board", "firmware", "free")}
+
+    def start():
+        try:
+            return network(FakeServer, lambda number, _: [answer(number, **told)], wire.split_address(on_loopback(shown["address"])))
+        except OSError:
+            return None
+
+    made = poll_until(start, "the address to be free")
+    result = dory("discover", "--json", "--to", on_loopback(command.split()[-1]), "--timeout", 20)
+    assert result.code == DONE, result
+    assert result.out == on_loopback(transcript[command])
+    assert made.questions
