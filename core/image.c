@@ -38,7 +38,7 @@ static const struct known {
 #define KNOWN_COUNT (sizeof known_tlvs / sizeof known_tlvs[0])
 
 /* Their bits in `seen`, in that order. */
-enum { SEEN_KEY_HASH = 1, SEEN_HASH = 2, SEEN_SIGNATURE = 4 };
+enum { SEEN_HASH = 2, SEEN_SIGNATURE = 4 };
 
 static uint16_t get16(const uint8_t *at)
 {
@@ -361,12 +361,12 @@ uint64_t dory_image_wants(const struct dory_image *image)
     return image->left;
 }
 
-/* The key's hash is one that an image tells, and not only a hint: who loads with MCUboot finds the key by it. */
+/* An image that doesn't tell its key's hash has zeros there, which is no key's. */
 static bool signed_with(struct dory_image *image, const uint8_t *key)
 {
     const struct dory_image_crypto *crypto = image->rules->crypto;
 
-    if (key == NULL || (image->seen & SEEN_KEY_HASH) == 0) {
+    if (key == NULL) {
         return false;
     }
     crypto->sha256_begin(&image->sha256);

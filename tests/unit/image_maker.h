@@ -34,6 +34,7 @@ struct plan {
     uint8_t key;          /* of the signature; 0: KEY_OURS */
     uint8_t key_of_hash;  /* 0: that one */
     uint8_t spoiled_hash; /* exclusive-or on the hash, before it is signed */
+    int protected_lie;    /* what the header tells of the protected TLVs' size is more by so much */
 };
 
 static inline void put_bytes(struct made *made, const void *data, size_t len)
@@ -117,7 +118,7 @@ static inline void put_header(struct made *made, const struct plan *plan)
     put_number(made, DORY_IMAGE_MAGIC, 4);
     put_number(made, 0x20000400, 4);
     put_number(made, header_size, 2);
-    put_number(made, protected_size, 2);
+    put_number(made, protected_size + (unsigned)plan->protected_lie, 2);
     put_number(made, plan->image_size != 0 ? plan->image_size : 40, 4);
     put_number(made, plan->flags, 4);
     put_number(made, plan->version.major, 1);

@@ -449,6 +449,24 @@ static void lengths_that_lie_are_refused(void **state)
     assert_int_equal(judge_lie(KEY_HASH_ENTRY + 2, 65535 - 32), DORY_IMAGE_FAULT_TLV);
 }
 
+/* Signed as it is: nothing but the two lengths disagree. */
+static void a_header_that_lies_about_the_protected_tlvs_is_refused(void **state)
+{
+    struct dory_image_rules rules = usual_rules();
+    struct dory_image image;
+
+    (void)state;
+    for (int lie = -8; lie <= 8; lie++) {
+        struct plan plan = {.protected_lie = lie};
+        struct made made;
+
+        put_counter(&plan.protected_tlvs, 1);
+        made = make_image(&plan);
+        dory_image_begin(&image, &rules, DORY_IMAGE_ANY_SIZE);
+        assert_int_equal(dory_image_feed(&image, made.bytes, made.len), lie == 0 ? DORY_OK : DORY_BAD_IMAGE);
+    }
+}
+
 static void an_area_shorter_than_its_own_beginning_is_refused(void **state)
 {
     struct dory_image_rules rules = usual_rules();
@@ -786,6 +804,7 @@ int main(void)
         cmocka_unit_test(a_file_longer_than_the_longest_tlvs_is_refused_by_its_header),
         cmocka_unit_test(only_flags_that_change_nothing_for_the_check_are_allowed),
         cmocka_unit_test(lengths_that_lie_are_refused),
+        cmocka_unit_test(a_header_that_lies_about_the_protected_tlvs_is_refused),
         cmocka_unit_test(an_area_shorter_than_its_own_beginning_is_refused),
         cmocka_unit_test(bytes_too_few_for_an_entry_are_refused),
         cmocka_unit_test(tlvs_longer_than_the_slot_are_refused_before_they_come),
