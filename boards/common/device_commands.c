@@ -169,6 +169,16 @@ static void counters(struct command_output *out, const char *name, const struct 
     number(out, stats->drop, " dropped\n");
 }
 
+#if BOARD_DISCOVERY
+static void datagrams(struct command_output *out, const struct discovery *discovery)
+{
+    command_text(out, "datagrams: ");
+    number(out, discovery->answered, " answered, ");
+    number(out, discovery->ignored, " ignored, ");
+    number(out, discovery->held_back, " too many\n");
+}
+#endif
+
 static int run_net(struct command_output *out, int argc, const char *const *argv)
 {
     const struct netif *netif = &device_of(out)->netif;
@@ -187,6 +197,9 @@ static int run_net(struct command_output *out, int argc, const char *const *argv
     default:
         counters(out, "frames: ", &lwip_stats.link);
         counters(out, "tcp: ", &lwip_stats.tcp);
+#if BOARD_DISCOVERY
+        datagrams(out, &device_of(out)->discovery);
+#endif
         return 0;
     }
 }

@@ -115,6 +115,7 @@ def test_net_tells_address_link_and_counters_that_count(target):
             assert name in out.splitlines()
         assert re.search(r"^gateway: \d+\.\d+\.\d+\.\d+$", out, re.MULTILINE)
         assert re.search(r"^mac: (?:[0-9a-f]{2}:){5}[0-9a-f]{2}$", out, re.MULTILINE)
+        assert re.search(r"^datagrams: \d+ answered, \d+ ignored, \d+ too many$", out, re.MULTILINE)
         return [int(number) for number in re.findall(r"(\d+) (?:received|sent),", out)]
 
     before, after = numbers(), numbers()
