@@ -25,50 +25,45 @@ static const struct dory_field fields[] = {FIELDS(DORY_FIELD)};
 static const struct dory_fields known_fields = {FIELDS(DORY_FIELD_KEY), fields};
 
 /* Whether the datagram is exactly one `info` message that asks for an answer, and is as long as that may become. */
-static bool is_question(const struct discovery *discovery, const uint8_t *data, size_t len, struct question *question)
+static bool is_question(const struct service *service, const uint8_t *data, size_t len, struct question *question)
 {
-    struct dory_server *server = discovery->server;
-    size_t limit = server->max_header < discovery->scratch_len ? server->max_header : discovery->scratch_len;
+    struct dory_server *server = service->server;
+    char *header = (char *)service->scratch;
+    size_t limit = server->max_header < service->scratch_len ? server->max_header : service->scratch_len;
     struct dory_frame frame = {.have = 0};
     struct dory_found found;
 
-    return len >= DISCOVERY_LEN && len <= limit + DORY_FRAME_PREFIX &&
-           dory_frame_feed(&frame, (char *)discovery->scratch, limit, data, len) == DORY_OK && frame.have == len &&
-           dory_header_decode((char *)discovery->scratch, frame.header_len, &server->tokens, &known_fields, question,
-                              &found) == DORY_OK &&
+    return len >= DISCOVERY_LEN && dory_frame_feed(&frame, header, limit, data, len) == DORY_OK && frame.have == len &&
+           dory_header_decode(header, frame.header_len, &server->tokens, &known_fields, question, &found) == DORY_OK &&
            found.wrong == 0 && (found.present & (HAS_CMD | HAS_ID)) == (HAS_CMD | HAS_ID) && question->data_size == 0 &&
            dory_text_find(&question->cmd, "info\0") == 0;
 }
 
-/* A bucket that fills by DISCOVERY_RATE a second, and holds as many. */
+/* Answers are INTERVAL_MS apart, but for BURST_MS that may be saved up. A time further ahead than that is past. */
+#define INTERVAL_MS ((1000U + DISCOVERY_RATE - 1U) / DISCOVERY_RATE)
+#define BURST_MS (INTERVAL_MS * DISCOVERY_RATE)
+
 static bool may_answer(struct discovery *discovery, uint32_t now_ms)
 {
-    uint32_t past_ms = now_ms - discovery->since_ms;
+    uint32_t used_ms = discovery->full_ms - now_ms;
 
-    if (past_ms >= 1000) {
-        discovery->allowance = DISCOVERY_RATE;
-        discovery->since_ms = now_ms;
-    } else {
-        uint32_t more = past_ms * DISCOVERY_RATE / 1000;
-        uint32_t room = DISCOVERY_RATE - discovery->allowance;
-
-        discovery->allowance += more < room ? more : room;
-        discovery->since_ms += more * 1000 / DISCOVERY_RATE;
+    if (used_ms > BURST_MS) {
+        used_ms = 0;
     }
-    if (discovery->allowance == 0) {
+    if (used_ms > BURST_MS - INTERVAL_MS) {
         return false;
     }
-    discovery->allowance--;
+    discovery->full_ms = now_ms + used_ms + INTERVAL_MS;
     return true;
 }
 
-static size_t encode(const struct discovery *discovery, uint64_t id)
+static size_t encode(const struct service *service, uint64_t id)
 {
-    const struct dory_server *server = discovery->server;
+    const struct dory_server *server = service->server;
     struct dory_encoder encoder;
     struct dory_room room;
 
-    dory_header_begin(&encoder, discovery->scratch, DISCOVERY_LEN);
+    dory_header_begin(&encoder, service->scratch, DISCOVERY_LEN);
     dory_header_number(&encoder, "id", id);
     dory_header_string(&encoder, "status", dory_status_name(DORY_OK));
     dory_header_string(&encoder, "name", server->name);
@@ -86,7 +81,7 @@ size_t discovery_answer(struct discovery *discovery, const uint8_t *data, size_t
 {
     struct question question = {.data_size = 0};
 
-    if (!is_question(discovery, data, len, &question)) {
+    if (!is_question(discovery->service, data, len, &question)) {
         discovery->ignored++;
         return 0;
     }
@@ -95,7 +90,7 @@ size_t discovery_answer(struct discovery *discovery, const uint8_t *data, size_t
         return 0;
     }
     discovery->answered++;
-    return encode(discovery, question.id);
+    return encode(discovery->service, question.id);
 }
 
 void discovery_received(void *app, struct net_udp *udp, const struct net_peer *peer, const uint8_t *data, size_t len)
@@ -104,6 +99,6 @@ void discovery_received(void *app, struct net_udp *udp, const struct net_peer *p
     size_t answer_len = discovery_answer(discovery, data, len, net_now_ms());
 
     if (answer_len > 0) {
-        (void)net_udp_send(udp, peer, discovery->scratch, answer_len);
+        (void)net_udp_send(udp, peer, discovery->service->scratch, answer_len);
     }
 }

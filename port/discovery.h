@@ -9,8 +9,8 @@
 #ifndef DORY_DISCOVERY_H
 #define DORY_DISCOVERY_H
 
-#include "../core/server.h"
 #include "net.h"
+#include "service.h"
 
 /* Bytes of the shortest question and of the longest answer. */
 #define DISCOVERY_LEN 512U
@@ -23,11 +23,10 @@
 #error "DISCOVERY_RATE: 1 to 1000 answers a second"
 #endif
 
-/* The first part is set by the application, the rest is zero at first. Whatever it points to stays the application's. */
+/* `service` is set by the application, the rest is zero at first. */
 struct discovery {
-    struct dory_server *server; /* what the answers tell of; begun */
-    uint8_t *scratch;           /* needed within a call only: that of the service will do */
-    size_t scratch_len;         /* DISCOVERY_LEN at least; also the longest header of a question */
+    struct service
+        *service; /* what the answers tell of. Its scratch, DISCOVERY_LEN bytes at least, is used within a call */
 
     /* For everybody to read, modulo 2^32: datagrams that were answered, that were no question, and questions beyond the rate. */
     uint32_t answered;
@@ -35,11 +34,10 @@ struct discovery {
     uint32_t held_back;
 
     /* Discovery's own. */
-    uint32_t allowance; /* answers that may be sent now */
-    uint32_t since_ms;  /* when it was last added to */
+    uint32_t full_ms; /* when as many answers may go out at once as ever */
 };
 
-/* Judges a datagram of `len` bytes. Returns the length of the answer, which stands in `discovery->scratch`: at most
+/* Judges a datagram of `len` bytes. Returns the length of the answer, which stands in the service's scratch: at most
  * DISCOVERY_LEN and at most `len`; or 0, and nothing is to be sent. */
 size_t discovery_answer(struct discovery *discovery, const uint8_t *data, size_t len, uint32_t now_ms);
 

@@ -10,13 +10,6 @@
 /* Anybody can send any number of them: the log must not fill up. */
 #define TELL_EVERY_MS 60000U
 
-void datagrams_begin(struct datagrams *datagrams, struct dory_server *server, uint8_t *scratch, size_t scratch_len)
-{
-    datagrams->discovery.server = server;
-    datagrams->discovery.scratch = scratch;
-    datagrams->discovery.scratch_len = scratch_len;
-}
-
 static void open_one(struct datagrams *datagrams, struct net *net, const char *address)
 {
     char name[256];

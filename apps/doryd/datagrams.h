@@ -5,15 +5,12 @@
 
 #include "../../port/discovery.h"
 
-/* All zero at first. */
+/* All zero at first, but for discovery.service. */
 struct datagrams {
     struct discovery discovery;
     uint32_t told; /* datagrams that went without an answer, as last told */
     uint32_t told_ms;
 };
-
-/* Says what answers tell, and what they may use meanwhile. */
-void datagrams_begin(struct datagrams *datagrams, struct dory_server *server, uint8_t *scratch, size_t scratch_len);
 
 /* Answers datagrams at `address` ("192.0.2.7:9002"), where a listener is, from now on. If that can't be, it is said on
  * standard error, and no more: files don't need it. */

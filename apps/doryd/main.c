@@ -240,7 +240,7 @@ static int set_up_service(struct doryd *doryd)
     service->slots = map_memory(server->sessions * sizeof *service->slots);
     service->buffers = map_memory(server->sessions * service_buffer_size(server));
     service->scratch = map_memory(SCRATCH_LEN);
-    datagrams_begin(&doryd->datagrams, server, service->scratch, SCRATCH_LEN);
+    doryd->datagrams.discovery.service = service;
     return service->slots != NULL && service->buffers != NULL && service->scratch != NULL ? 0 : -1;
 }
 

@@ -9,11 +9,7 @@ _Static_assert(BOARD_SCRATCH >= DISCOVERY_LEN, "BOARD_SCRATCH: too small for an 
 
 void device_begin_discovery(struct device *device)
 {
-    device->discovery = (struct discovery){
-        .server = &device->server,
-        .scratch = device->scratch,
-        .scratch_len = sizeof device->scratch,
-    };
+    device->discovery = (struct discovery){.service = &device->service};
     device->udp = (struct net_udp){.received = discovery_received, .app = &device->discovery};
     if (net_udp_open(&device->udp, DEVICE_PORT) != ERR_OK) {
         log_text("no memory for datagrams\n");

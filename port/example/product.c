@@ -70,7 +70,7 @@ static bool files_begin(void)
         .conn_count = CONNS,
         .linger_ms = 2000,
     };
-    discovery = (struct discovery){.server = &server, .scratch = scratch, .scratch_len = sizeof scratch};
+    discovery = (struct discovery){.service = &service};
     udp = (struct net_udp){.received = discovery_received, .app = &discovery};
     dory_server_begin(&server, net_now_ms());
     return slot_store_begin(&store) == DORY_OK && service_buffer_size(&server) <= sizeof headers[0] &&

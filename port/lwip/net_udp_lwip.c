@@ -6,19 +6,32 @@
 
 #include <string.h>
 
-/* A datagram that lies in several pbufs is put together in lwIP's heap; if that has no room, it is lost as datagrams may
- * be. */
+/* Puts a datagram that lies in several pbufs together, in lwIP's heap; if that has no room, it is lost as datagrams may be.
+ * pbuf_coalesce() would bring pbuf_copy() into the image, which nothing else may need. */
+static struct pbuf *join(struct pbuf *packet)
+{
+    struct pbuf *whole = pbuf_alloc(PBUF_RAW, packet->tot_len, PBUF_RAM);
+
+    if (whole != NULL) {
+        (void)pbuf_copy_partial(packet, whole->payload, whole->len, 0);
+    }
+    pbuf_free(packet);
+    return whole;
+}
+
 static void on_received(void *arg, struct udp_pcb *pcb, struct pbuf *packet, const ip_addr_t *address, u16_t port)
 {
     struct net_udp *udp = arg;
     const struct net_peer peer = {address, port};
 
     (void)pcb;
-    packet = pbuf_coalesce(packet, PBUF_RAW);
-    if (packet->len == packet->tot_len) {
-        udp->received(udp->app, udp, &peer, packet->payload, packet->len);
+    if (packet->next != NULL) {
+        packet = join(packet);
     }
-    pbuf_free(packet);
+    if (packet != NULL) {
+        udp->received(udp->app, udp, &peer, packet->payload, packet->len);
+        pbuf_free(packet);
+    }
 }
 
 err_t net_udp_open(struct net_udp *udp, uint16_t port)

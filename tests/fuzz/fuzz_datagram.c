@@ -72,7 +72,8 @@ static void try_question(const uint8_t *datagram, size_t len)
 {
     static uint32_t now_ms;
     uint8_t *scratch = malloc(1024);
-    struct discovery discovery = {.server = &server, .scratch = scratch, .scratch_len = 1024};
+    struct service service = {.server = &server, .scratch = scratch, .scratch_len = 1024};
+    struct discovery discovery = {.service = &service};
     struct discovery_found found;
     size_t answer_len;
 
