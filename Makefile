@@ -202,6 +202,7 @@ system-hosted: build/hosted-asan/hosted all | deps-check
 
 $(BOARDS:%=system-%): system-%: all | deps-check
 	@$(MAKE) --no-print-directory firmware BOARD=$*
+	@$(if $(filter mps2-an385,$*),$(MAKE) --no-print-directory firmware BOARD=$* SIZED_PORT=9003 HEADED_PORT=9004)
 	@DORY_BOARD=$* tests/tools/run_system.sh build/boards/$* $(PYTEST_ARGS)
 
 ## Fuzz each target for FUZZ_SECONDS

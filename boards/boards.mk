@@ -10,6 +10,8 @@ PORT     ?= 9002#              on this machine, where `run` forwards to the boar
 COMMANDS ?= 1#                 0: an image without commands; it has a build folder of its own
 DISCOVERY ?= 1#                0: an image that is not found by `dory discover`
 NAME     ?=#                   what others see of the device, 32 bytes at most; unless given, by its kind
+SIZED_PORT  ?=#                a port for plain clients of the commands, in the sized form; none unless given
+HEADED_PORT ?=#                the same in the headed form
 SD       ?=#                   the SD card's image for `run`; made when it is missing
 CROSS    ?= arm-none-eabi-#    what the names of the compiler's tools begin with
 
@@ -33,8 +35,12 @@ $(if $(filter-out 0 1,$(COMMANDS) $(DISCOVERY)),$(error COMMANDS and DISCOVERY a
 name        := $(if $(filter environment,$(origin NAME)),,$(NAME))
 $(if $(findstring ',$(name))$(findstring ",$(name))$(findstring \,$(name)),$(error NAME must do without quotes and backslashes))
 name_flag   := $(if $(name),-DBOARD_NAME='"$(name)"')
-features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY)) $(name_flag)
-board_build := build/boards/$(board)$(if $(filter 0,$(COMMANDS)),-no-commands)$(if $(filter 0,$(DISCOVERY)),-no-discovery)
+plain_ports := $(strip $(SIZED_PORT) $(HEADED_PORT))
+$(if $(plain_ports),$(if $(filter 0,$(COMMANDS)),$(error SIZED_PORT and HEADED_PORT need COMMANDS=1)))
+$(if $(plain_ports),$(if $(filter lm3s6965evb,$(board)),$(error lm3s6965evb has too little RAM for SIZED_PORT and HEADED_PORT)))
+features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY)) \
+               -DBOARD_SIZED_PORT=$(or $(strip $(SIZED_PORT)),0) -DBOARD_HEADED_PORT=$(or $(strip $(HEADED_PORT)),0) $(name_flag)
+board_build := build/boards/$(board)$(if $(filter 0,$(COMMANDS)),-no-commands)$(if $(filter 0,$(DISCOVERY)),-no-discovery)$(SIZED_PORT:%=-sized-%)$(HEADED_PORT:%=-headed-%)
 board_elf   := $(board_build)/dory.elf
 lwip_source := $(strip $(LWIP_DIR))/src
 lwip_core   := def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp
@@ -137,8 +143,8 @@ sd_image = $(or $(SD),$(board_build)/sd.img)
 ## Run the firmware of BOARD, in QEMU but for hosted, its port 9002 at 127.0.0.1:PORT; Ctrl-A X ends QEMU
 run: firmware
 	@$(if $(sd.$(board)),[ -e $(sd_image) ] || truncate -s $(sd.$(board)) $(sd_image))
-	$(if $(filter hosted,$(board)),build/hosted-gcc/hosted --listen 127.0.0.1:$(strip $(PORT)),qemu-system-arm $(qemu.$(board)) -kernel $(board_elf) -nographic \
-	    -nic user$(comma)hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002$(comma)hostfwd=udp:127.0.0.1:$(strip $(PORT))-:9002 \
+	$(if $(filter hosted,$(board)),build/hosted-gcc/hosted --listen 127.0.0.1:$(strip $(PORT))$(SIZED_PORT:%= --sized-commands 127.0.0.1:%)$(HEADED_PORT:%= --headed-commands 127.0.0.1:%),qemu-system-arm $(qemu.$(board)) -kernel $(board_elf) -nographic \
+	    -nic user$(comma)hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002$(comma)hostfwd=udp:127.0.0.1:$(strip $(PORT))-:9002$(plain_ports:%=$(comma)hostfwd=tcp:127.0.0.1:%-:%) \
 	    $(if $(sd.$(board)),-drive if=sd$(comma)format=raw$(comma)file=$(sd_image)))
 
 comma := ,

@@ -510,6 +510,18 @@ static uint32_t on_tick(void *app, uint32_t now_ms)
     return wait_ms;
 }
 
+bool plain_commands_is_sent(const struct plain_commands *plain)
+{
+    for (uint32_t i = 0; i < plain->conn_count; i++) {
+        const struct plain_conn *conn = &plain->conns[i];
+
+        if (conn->conn != NULL && (conn->state == SENDING || net_unsent(conn->conn) > 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void plain_commands_end(struct plain_commands *plain)
 {
     for (uint32_t i = 0; i < plain->conn_count; i++) {

@@ -68,6 +68,9 @@ struct plain_commands {
 /* The events for the net; their `app` is the struct plain_commands. */
 extern const struct net_events plain_commands_events;
 
+/* Returns whether every answer that is to be sent now has reached its peer, as far as the net can tell. */
+bool plain_commands_is_sent(const struct plain_commands *plain);
+
 /* Ends every command and closes every connection. */
 void plain_commands_end(struct plain_commands *plain);
 

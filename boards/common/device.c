@@ -17,7 +17,8 @@
 #include "crash_log.h"
 #include "log.h"
 
-_Static_assert(PBUF_POOL_SIZE >= NET_LWIP_POOL(BOARD_SESSIONS), "BOARD_PBUFS: too few for what sessions may hold back");
+_Static_assert(PBUF_POOL_SIZE >= NET_LWIP_POOL(BOARD_SESSIONS + BOARD_PLAIN),
+               "BOARD_PBUFS: too few for what sessions may hold back");
 _Static_assert(sizeof BOARD_NAME - 1 <= DORY_MAX_TOLD, "BOARD_NAME: too long to be told");
 _Static_assert(BOARD_CONNS > BOARD_SESSIONS, "BOARD_CONNS: one more is needed to say busy with");
 
@@ -96,7 +97,7 @@ static void begin_server(struct device *device)
     device->net = (struct net){
         .main = {.events = &service_events, .app = &device->service},
         .conns = device->conns,
-        .conn_count = BOARD_CONNS,
+        .conn_count = BOARD_CONNS + BOARD_PLAIN,
         .linger_ms = LINGER_MS,
     };
 }
@@ -129,6 +130,7 @@ void device_begin(struct device *device)
         log_text("no memory to listen with\n");
     }
     device_begin_discovery(device);
+    device_plain_begin(device);
 }
 
 void device_log_statistics(const struct device *device)

@@ -14,6 +14,7 @@
 #include "../../port/lwip/net_udp_lwip.h"
 #include "../../port/service.h"
 #include "device_commands.h"
+#include "device_plain.h"
 #include <board_config.h> /* the board's own */
 
 /* Of TCP and UDP. */
@@ -26,13 +27,16 @@
 struct device {
     struct netif netif;
     struct net net;
-    struct net_conn conns[BOARD_CONNS];
+    struct net_conn conns[BOARD_CONNS + BOARD_PLAIN];
     struct dory_server server;
     struct service service;
     struct service_slot slots[BOARD_SESSIONS];
     struct slot_store store;
 #if BOARD_COMMANDS
     struct device_commands commands;
+#endif
+#if BOARD_PLAIN
+    struct device_plain plain[BOARD_PLAIN_FORMS];
 #endif
     uint32_t begun_ms;
     uint32_t housekept_ms;

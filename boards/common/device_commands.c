@@ -226,7 +226,7 @@ void device_commands_begin(struct device *device)
         .commands = commands,
         .count = sizeof commands / sizeof commands[0],
         .runs = own->runs,
-        .run_count = BOARD_SESSIONS,
+        .run_count = BOARD_SESSIONS + BOARD_PLAIN,
         .ctx = device,
     };
     own->files = (struct own_files){
@@ -247,12 +247,12 @@ void device_commands_begin(struct device *device)
 /* Whether every command has ended, and all answers have arrived. */
 static bool is_all_said(const struct device *device)
 {
-    for (unsigned i = 0; i < BOARD_SESSIONS; i++) {
+    for (unsigned i = 0; i < BOARD_SESSIONS + BOARD_PLAIN; i++) {
         if (device->commands.runs[i].used) {
             return false;
         }
     }
-    return service_is_sent(&device->service);
+    return service_is_sent(&device->service) && device_plain_is_sent(device);
 }
 
 void device_commands_poll(struct device *device)

@@ -5,14 +5,14 @@
 
 #include "../../port/command_table.h"
 #include "../../port/own_files.h"
-#include <board_config.h> /* the board's own */
+#include "plain_config.h"
 
 struct device;
 
 /* Part of struct device. */
 struct device_commands {
     struct command_table table;
-    struct command_run runs[BOARD_SESSIONS];
+    struct command_run runs[BOARD_SESSIONS + BOARD_PLAIN];
     struct own_files files;
     bool restarts;        /* `reboot` was run */
     uint32_t restarts_ms; /* since when */

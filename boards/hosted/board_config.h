@@ -38,6 +38,9 @@
 /* The log that survives a restart. */
 #define BOARD_LOG_SIZE 16384
 
+/* For plain clients: so little that a test sees what is cut. */
+#define BOARD_PLAIN_SPOOL 256
+
 /* What is sent passes through this. */
 #define BOARD_SCRATCH 2048
 

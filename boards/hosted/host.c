@@ -119,22 +119,42 @@ static uint16_t free_port(struct in_addr address)
     return ntohs(name.sin_port);
 }
 
-static uint16_t forward(const struct host_options *options)
+static bool forward_to(struct in_addr address, int kind, uint16_t port, uint16_t device_port)
 {
     struct in_addr device = {.s_addr = inet_addr("10.0.2.15")};
 
+    return slirp_add_hostfwd(host.slirp, kind, address, port, device, device_port) == 0;
+}
+
+static void complain(struct in_addr address, uint16_t port)
+{
+    fprintf(stderr, "hosted: can't listen on %s:%d: %s\n", inet_ntoa(address), port, strerror(errno));
+}
+
+bool host_forward(struct in_addr address, uint16_t port, uint16_t device_port)
+{
+    bool done = forward_to(address, TCP, port, device_port);
+
+    if (!done) {
+        complain(address, port);
+    }
+    return done;
+}
+
+static uint16_t forward(const struct host_options *options)
+{
     for (int i = 0; i < PORT_TRIES; i++) {
         uint16_t port = options->port != 0 ? options->port : free_port(options->address);
 
-        if (port == 0 || slirp_add_hostfwd(host.slirp, TCP, options->address, port, device, DEVICE_PORT) != 0) {
+        if (port == 0 || !forward_to(options->address, TCP, port, DEVICE_PORT)) {
             continue;
         }
-        if (slirp_add_hostfwd(host.slirp, UDP, options->address, port, device, DEVICE_PORT) == 0) {
+        if (forward_to(options->address, UDP, port, DEVICE_PORT)) {
             return port;
         }
         (void)slirp_remove_hostfwd(host.slirp, TCP, options->address, port);
     }
-    fprintf(stderr, "hosted: can't listen on %s:%d: %s\n", inet_ntoa(options->address), options->port, strerror(errno));
+    complain(options->address, options->port);
     return 0;
 }
 

@@ -23,6 +23,9 @@ struct host_options {
 /* Starts the network and forwards the port to the device's 9002. Returns the port, or 0 and a sentence on stderr. */
 uint16_t host_begin(struct wire *wire, const struct host_options *options);
 
+/* Forwards one more port (> 0) of the host, to `device_port`. Returns false, and a sentence on stderr, when it can't be had. */
+bool host_forward(struct in_addr address, uint16_t port, uint16_t device_port);
+
 /* Waits up to `wait_ms` for anything to happen on the host's side, or a frame to arrive, or input on descriptor `input`
  * (-1: none), and moves frames. Returns whether there is input. */
 bool host_poll(uint32_t wait_ms, int input);

@@ -29,8 +29,16 @@ struct hosted hosted;
 
 static volatile sig_atomic_t signalled;
 
+/* Where the host listens for one of the forms of the command service; port 0: nowhere. */
+struct plain_address {
+    struct in_addr address;
+    uint16_t port;
+};
+
 struct options {
     struct host_options host;
+    struct plain_address sized;
+    struct plain_address headed;
     const char *storage;
     uint64_t size;
     bool no_storage;
@@ -41,6 +49,8 @@ static const char help[] =
     "dory over lwIP, as on a device, reached through a network inside this process.\n"
     "\n"
     "  --listen ADDR:PORT      where the host listens (127.0.0.1:9002; port 0 picks one)\n"
+    "  --sized-commands ADDR:PORT, --headed-commands ADDR:PORT\n"
+    "                          and for plain clients of the command service (nowhere)\n"
     "  --storage FILE          keep the flash in FILE, not in memory\n"
     "  --size BYTES            of the flash (33554432), a multiple of 4096\n"
     "  --no-storage            as a board whose SD card is missing\n"
@@ -66,7 +76,7 @@ static void on_signal(int number)
     signalled = 1;
 }
 
-static bool parse_listen(const char *text, struct host_options *host)
+static bool parse_listen(const char *text, struct in_addr *in_addr, uint16_t *number)
 {
     const char *colon = strrchr(text, ':');
     char address[INET_ADDRSTRLEN];
@@ -79,8 +89,8 @@ static bool parse_listen(const char *text, struct host_options *host)
     memcpy(address, text, (size_t)(colon - text));
     address[colon - text] = '\0';
     port = strtoul(colon + 1, &end, 10);
-    host->port = (uint16_t)port;
-    return *end == '\0' && port <= UINT16_MAX && inet_pton(AF_INET, address, &host->address) == 1;
+    *number = (uint16_t)port;
+    return *end == '\0' && port <= UINT16_MAX && inet_pton(AF_INET, address, in_addr) == 1;
 }
 
 static bool parse_number(const char *text, uint64_t *number)
@@ -96,7 +106,13 @@ static bool set_option(struct options *options, const char *name, const char *va
     uint64_t number;
 
     if (strcmp(name, "listen") == 0) {
-        return parse_listen(value, &options->host);
+        return parse_listen(value, &options->host.address, &options->host.port);
+    }
+    if (strcmp(name, "sized-commands") == 0) {
+        return parse_listen(value, &options->sized.address, &options->sized.port) && options->sized.port != 0;
+    }
+    if (strcmp(name, "headed-commands") == 0) {
+        return parse_listen(value, &options->headed.address, &options->headed.port) && options->headed.port != 0;
     }
     if (strcmp(name, "storage") == 0) {
         options->storage = value;
@@ -126,6 +142,8 @@ static void parse_options(struct options *options, int argc, char **argv)
 {
     static const struct option list[] = {
         {"listen", required_argument, NULL, 0},
+        {"sized-commands", required_argument, NULL, 0},
+        {"headed-commands", required_argument, NULL, 0},
         {"storage", required_argument, NULL, 0},
         {"size", required_argument, NULL, 0},
         {"no-storage", no_argument, NULL, 0},
@@ -193,6 +211,11 @@ static void wait_for_address(struct device *device)
     }
 }
 
+static bool forward(const struct plain_address *from, uint16_t device_port)
+{
+    return from->port == 0 || host_forward(from->address, from->port, device_port);
+}
+
 int main(int argc, char **argv)
 {
     static struct device device;
@@ -213,7 +236,8 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     hosted.flash = options.no_storage ? NULL : storage_begin(options.storage, options.size);
     port = host_begin(&hosted.wire, &options.host);
-    if (port == 0 || (hosted.flash == NULL && !options.no_storage)) {
+    if (port == 0 || !forward(&options.sized, BOARD_SIZED_PORT) || !forward(&options.headed, BOARD_HEADED_PORT) ||
+        (hosted.flash == NULL && !options.no_storage)) {
         return EXIT_FAILURE;
     }
     restart_set_port(port);

@@ -19,6 +19,7 @@ from harness import REPOSITORY, SANITIZER, poll_until
 
 BOARDS = REPOSITORY / "build/boards"
 START_SECONDS = 30
+PLAIN = {"sized": 9003, "headed": 9004}  # the ports of older clients, in images that have them
 STATISTICS = re.compile(r"^heap (\d+) pools((?: \d+)+) sessions (\d+) stack (\d+) of (\d+)$", re.MULTILINE)
 
 
@@ -36,6 +37,7 @@ class Board(harness.Target):
         super().__init__()
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.plain = {}  # form: where older clients find their port
         self.process = None
         self.runs = 0
 
@@ -123,9 +125,13 @@ class Hosted(Board):
 
     PROGRAM = REPOSITORY / "build/hosted-asan/hosted"
 
-    def __init__(self, folder, *options, storage=None):
+    def __init__(self, folder, *options, storage=None, plain=False):
         super().__init__(folder)
         self.options = list(options)
+        if plain:
+            for form in PLAIN:
+                self.plain[form] = wire.split_address(harness.steady_address())
+                self.options += [f"--{form}-commands", wire.join_address(self.plain[form])]
         if storage is not None:
             self.options += ["--storage", self.folder / "flash"] if storage else ["--no-storage"]
 
@@ -159,8 +165,10 @@ class Hosted(Board):
 class Qemu(Board):
     """An emulated board. Its UART is a socket of ours, its monitor speaks QMP."""
 
-    def __init__(self, folder, name, *options, storage=True):
+    def __init__(self, folder, name, *options, storage=True, plain=False):
         super().__init__(folder)
+        if plain:
+            self.plain = {form: wire.split_address(harness.steady_address()) for form in PLAIN}
         self.name_of_board = name
         self.options = options
         self.uart = None
@@ -176,8 +184,12 @@ class Qemu(Board):
         for path in (uart, monitor):
             path.unlink(missing_ok=True)
         words = ["qemu-system-arm", "-M", self.name_of_board, "-display", "none"]
-        words += ["-kernel", BOARDS / self.name_of_board / "dory.elf"]
-        words += ["-nic", f"user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:9002,hostfwd=udp:127.0.0.1:{port}-:9002"]
+        image = "".join([self.name_of_board, *(f"-{form}-{PLAIN[form]}" for form in self.plain)])
+        forwards = [(port, 9002), *((self.plain[form][1], PLAIN[form]) for form in self.plain)]
+        udp = f"hostfwd=udp:127.0.0.1:{port}-:9002"
+        forwards = [f"hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in forwards]
+        words += ["-kernel", BOARDS / image / "dory.elf"]
+        words += ["-nic", ",".join(["user,id=net0", *forwards, udp])]
         words += ["-chardev", f"socket,id=uart,path={uart},server=on,wait=on,logfile={self.folder}/uart-{self.runs + 1}.log"]
         words += ["-serial", "chardev:uart", "-qmp", f"unix:{monitor},server=on,wait=off"]
         if self.storage:
@@ -241,5 +253,6 @@ class Qemu(Board):
 
 
 def make(name, folder, *options, **more):
-    """A board by its name, not started yet. `storage` is a file (True), missing (False) or what is usual."""
+    """A board by its name, not started yet. `storage` is a file (True), missing (False) or what is usual. With `plain`
+    it has ports for older clients, at the addresses in .plain."""
     return Hosted(folder, *options, **more) if name == "hosted" else Qemu(folder, name, *options, **more)

@@ -942,6 +942,24 @@ static void the_end_of_the_service_ends_commands_and_closes_connections(void **s
     }
 }
 
+static void it_tells_whether_every_answer_has_arrived(void **state)
+{
+    struct net_conn *peer = open_peer(0);
+
+    (void)state;
+    assert_true(plain_commands_is_sent(&plain));
+    peer->room = 5;
+    command(peer, "hello");
+    assert_false(plain_commands_is_sent(&plain));
+    peer->room = SIZE_MAX;
+    peer->unsent = 11;
+    plain_commands_events.writable(&plain, peer);
+    settle();
+    assert_false(plain_commands_is_sent(&plain));
+    peer->unsent = 0;
+    assert_true(plain_commands_is_sent(&plain));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -985,6 +1003,7 @@ int main(void)
         TEST(a_new_connection_takes_the_place_of_the_idlest),
         TEST(a_connection_with_a_command_keeps_its_place_and_a_new_one_is_told_busy),
         TEST(a_command_that_has_just_arrived_is_not_pushed_out),
+        TEST(it_tells_whether_every_answer_has_arrived),
         TEST(the_end_of_the_service_ends_commands_and_closes_connections),
     };
 
