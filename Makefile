@@ -220,7 +220,7 @@ size: | deps-check
 	@JSMN_DIR=$(JSMN_DIR) tests/tools/size.py build/size
 	@JSMN_DIR=$(JSMN_DIR) tests/tools/check_size.py build/check_size $(bearssl:%=$(bearssl_source)/src/%.c)
 	@$(call image_size,mps2-an385)
-	@$(call image_size,lm3s6965evb,-no-commands-no-discovery,COMMANDS=0 DISCOVERY=0,32768:35600 20480)
+	@$(call image_size,lm3s6965evb,-no-commands-no-discovery,COMMANDS=0 DISCOVERY=0,32768 20480)
 	@$(call image_size,lm3s6965evb,,,40960 20480)
 
 # $1: board, $2: what its build folder's name ends with, $3: settings, $4: bytes of flash, bytes of RAM

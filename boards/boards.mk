@@ -21,8 +21,12 @@ optimize.mps2-an385   := -O2 -fno-section-anchors -flto -flto-partition=none
 config.mps2-an385     := -DDORY_CRC32_TABLE=1024
 qemu.mps2-an385       := -M mps2-an385
 
-optimize.lm3s6965evb  := -Os -flto -flto-partition=none
-config.lm3s6965evb    := -DCOMMAND_LINE=64
+# What makes this image larger, though -Os has it on, was found by trying; lwIP's sources and the others differ.
+optimize.lm3s6965evb  := -Os -flto -flto-partition=none -fno-jump-tables -fno-move-loop-invariants -fno-tree-dominator-opts \
+                         -fno-schedule-insns2 -fno-if-conversion
+optimize_lwip.lm3s6965evb := -fira-algorithm=priority -fno-thread-jumps -fno-guess-branch-probability
+optimize_own.lm3s6965evb  := -mbranch-cost=2
+config.lm3s6965evb    := -DSLOT_STORE_PAGE=512 -DCOMMAND_LINE=64
 qemu.lm3s6965evb      := -M lm3s6965evb
 sd.lm3s6965evb        := 64M
 
@@ -38,7 +42,7 @@ name_flag   := $(if $(name),-DBOARD_NAME='"$(name)"')
 plain_ports := $(strip $(SIZED_PORT) $(HEADED_PORT))
 $(if $(plain_ports),$(if $(filter 0,$(COMMANDS)),$(error SIZED_PORT and HEADED_PORT need COMMANDS=1)))
 $(if $(plain_ports),$(if $(filter lm3s6965evb,$(board)),$(error lm3s6965evb has too little RAM for SIZED_PORT and HEADED_PORT)))
-features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY)) \
+features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DDORY_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY)) \
                -DBOARD_SIZED_PORT=$(or $(strip $(SIZED_PORT)),0) -DBOARD_HEADED_PORT=$(or $(strip $(HEADED_PORT)),0) $(name_flag)
 board_build := build/boards/$(board)$(if $(filter 0,$(COMMANDS)),-no-commands)$(if $(filter 0,$(DISCOVERY)),-no-discovery)$(SIZED_PORT:%=-sized-%)$(HEADED_PORT:%=-headed-%)
 board_elf   := $(board_build)/dory.elf
@@ -83,13 +87,13 @@ build/boards/include/jsmn.h: | deps-boards
 	@mkdir -p $(@D); cp $$(ls $(JSMN_DIR:%=%/jsmn.h) /usr/include/jsmn.h /usr/local/include/jsmn.h 2>/dev/null | head -n 1) $@
 
 $(board_build)/lwip/%.o: $(lwip_source)/%.c boards/boards.mk | deps-boards
-	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) -Wall -Werror -c -o $@ $<
+	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) $(optimize_lwip.$(board)) -Wall -Werror -c -o $@ $<
 
 $(board_build)/bearssl/%.o: $(bearssl_source)/src/%.c boards/boards.mk | deps-boards
 	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) $(bearssl_flags) -Wall -Werror -c -o $@ $<
 
 $(board_build)/obj/%.o: %.c boards/boards.mk | build/boards/include/jsmn.h
-	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) $(WARNINGS) -c -o $@ $<
+	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(board_flags) $(optimize_own.$(board)) $(WARNINGS) -c -o $@ $<
 
 # Neither an allocator nor what it would stand on.
 $(board_elf): $(board_objs) boards/$(board)/$(board).ld boards/common/cortex_m.ld

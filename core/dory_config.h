@@ -51,6 +51,14 @@
 #error "DORY_SLICE: 256 to 1048576 bytes"
 #endif
 
+/* 0: without the code of `run`, which is answered with `unsupported`. */
+#ifndef DORY_COMMANDS
+#define DORY_COMMANDS 1
+#endif
+#if DORY_COMMANDS != 0 && DORY_COMMANDS != 1
+#error "DORY_COMMANDS: 0 or 1"
+#endif
+
 /* Bytes of memory for a SHA-256 under way (image.h); BearSSL needs 112. */
 #ifndef DORY_SHA256_STATE
 #define DORY_SHA256_STATE 112

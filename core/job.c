@@ -93,7 +93,9 @@ void dory_job_stop(struct dory_session *session)
         server->store->end_list(server->store_ctx, &session->job.listing);
         break;
     case HOLDS_COMMAND:
-        server->commands->end(server->commands_ctx, &session->job.command);
+        if (DORY_COMMANDS) {
+            server->commands->end(server->commands_ctx, &session->job.command);
+        }
         break;
     }
     session->holds = HOLDS_NOTHING;

@@ -8,7 +8,7 @@ int dory_run_start(struct dory_session *session)
     struct dory_command *command = &session->job.command;
     int result;
 
-    if (server->commands == NULL) {
+    if (!DORY_COMMANDS || server->commands == NULL) {
         return DORY_UNSUPPORTED;
     }
     *command = (struct dory_command){.handle = NULL};

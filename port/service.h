@@ -12,13 +12,13 @@
 
 /* A session's place. Opaque by rule. */
 struct service_slot {
-    struct dory_session session;
     struct net_conn *conn;     /* NULL: free */
     struct service_slot *next; /* in the list of free ones, or of those that wait for a turn */
     bool waits;                /* in the second list */
     bool blocked;              /* the connection took less than it was given; writable() will come */
     bool withheld;             /* the session has not taken all that the connection offered */
     uint32_t unsent;           /* what a blocked connection had not brought to the peer at the last sweep */
+    struct dory_session session;
 };
 
 /* The first part is set by the application, the rest is zero at first. */

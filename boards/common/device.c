@@ -133,15 +133,25 @@ void device_begin(struct device *device)
     device_plain_begin(device);
 }
 
+static uint32_t count_used(const struct memp_desc *pool)
+{
+    uint32_t used = pool->num;
+
+    for (const struct memp *element = *pool->tab; element != NULL; element = element->next) {
+        used--;
+    }
+    return used;
+}
+
 void device_log_statistics(const struct device *device)
 {
     crash_log_pause(true);
     log_text("heap ");
-    log_decimal(lwip_stats.mem.used);
+    log_decimal(BOARD_HEAP_USED);
     log_text(" pools");
     for (unsigned i = 0; i < MEMP_MAX; i++) {
         log_text(" ");
-        log_decimal(memp_pools[i]->stats->used);
+        log_decimal(count_used(memp_pools[i]));
     }
     log_text(" sessions ");
     log_decimal(device->service.active);

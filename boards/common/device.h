@@ -27,11 +27,7 @@
 struct device {
     struct netif netif;
     struct net net;
-    struct net_conn conns[BOARD_CONNS + BOARD_PLAIN];
-    struct dory_server server;
     struct service service;
-    struct service_slot slots[BOARD_SESSIONS];
-    struct slot_store store;
 #if BOARD_COMMANDS
     struct device_commands commands;
 #endif
@@ -45,6 +41,10 @@ struct device {
     struct net_udp udp;
     struct discovery discovery;
 #endif
+    struct slot_store store;
+    struct dory_server server;
+    struct net_conn conns[BOARD_CONNS + BOARD_PLAIN];
+    struct service_slot slots[BOARD_SESSIONS];
     _Alignas(8) uint8_t buffers[BOARD_SESSIONS][DEVICE_BUFFER_SIZE];
     _Alignas(8) uint8_t scratch[BOARD_SCRATCH];
     _Alignas(8) uint8_t page[SLOT_STORE_BUFFER(BOARD_PAGE)];

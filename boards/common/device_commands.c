@@ -125,10 +125,12 @@ static int run_mem(struct command_output *out, int argc, const char *const *argv
         usage(out, pool_names[out->step], memp_pools[out->step]->stats);
         return COMMAND_MORE;
     }
+#if MEM_STATS
     if (out->step == MEMP_MAX) {
         usage(out, "heap", &lwip_stats.mem);
         return COMMAND_MORE;
     }
+#endif
     command_text(out, "sessions: ");
     number(out, device_of(out)->service.active, " used, of ");
     number(out, BOARD_SESSIONS, "\n");
@@ -169,15 +171,19 @@ static void counters(struct command_output *out, const char *name, const struct 
     number(out, stats->drop, " dropped\n");
 }
 
-#if BOARD_DISCOVERY
-static void datagrams(struct command_output *out, const struct discovery *discovery)
+static void datagrams(struct command_output *out)
 {
+#if BOARD_DISCOVERY
+    const struct discovery *discovery = &device_of(out)->discovery;
+
     command_text(out, "datagrams: ");
     number(out, discovery->answered, " answered, ");
     number(out, discovery->ignored, " ignored, ");
     number(out, discovery->held_back, " too many\n");
-}
+#else
+    (void)out;
 #endif
+}
 
 static int run_net(struct command_output *out, int argc, const char *const *argv)
 {
@@ -197,9 +203,7 @@ static int run_net(struct command_output *out, int argc, const char *const *argv
     default:
         counters(out, "frames: ", &lwip_stats.link);
         counters(out, "tcp: ", &lwip_stats.tcp);
-#if BOARD_DISCOVERY
-        datagrams(out, &device_of(out)->discovery);
-#endif
+        datagrams(out);
         return 0;
     }
 }

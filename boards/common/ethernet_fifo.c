@@ -36,12 +36,18 @@ void ethernet_fifo_begin(struct netif *netif, uint32_t mac_low, uint32_t mac_hig
     netif->linkoutput = send;
 }
 
+#ifdef __OPTIMIZE_SIZE__
+enum { UNROLL = 1 };
+#else
+enum { UNROLL = 8 };
+#endif
+
 /* Copies the words for `p`, the first of which is `word`. Returns the one that follows them. */
 static uint32_t read_pbuf(const struct pbuf *p, const volatile uint32_t *fifo, uint32_t word)
 {
     uint32_t *dst = p->payload;
     const uint32_t *end = dst + (p->len + 3U) / 4;
-#pragma GCC unroll 8
+#pragma GCC unroll UNROLL
     while (dst < end) {
         *dst++ = word;
         word = *fifo;
@@ -74,7 +80,7 @@ void ethernet_fifo_receive(struct netif *netif, const volatile uint32_t *fifo, u
 static const uint8_t *send_words(volatile uint32_t *fifo, const uint8_t *src, const uint8_t *end)
 {
     uint32_t word;
-#pragma GCC unroll 8
+#pragma GCC unroll UNROLL
     for (; end - src >= 4; src += 4) {
         memcpy(&word, src, 4); /* one instruction, wherever `src` is */
         *fifo = word;

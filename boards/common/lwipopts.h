@@ -24,6 +24,7 @@
 #define LWIP_UDP 1
 #define LWIP_DHCP 1
 #define LWIP_ICMP 1
+#define LWIP_ICMP_ECHO_CHECK_INPUT_PBUF_LEN 0 /* a frame has come with its header: the answer has room for one */
 #define LWIP_RAW 0
 #define LWIP_IPV6 0
 #define LWIP_ALTCP 0
@@ -41,6 +42,7 @@
 #define LWIP_NETIF_HOSTNAME 0
 #define LWIP_SINGLE_NETIF 1
 #define LWIP_NETIF_TX_SINGLE_PBUF 0
+#define PBUF_NEEDS_COPY(p) 0 /* what is sent has been copied already: ARP may queue it as it is */
 
 /* The frame's payload stands at a multiple of four. */
 #define ETH_PAD_SIZE 2
@@ -51,15 +53,27 @@
 #ifndef MEM_ALIGNMENT
 #define MEM_ALIGNMENT 4
 #endif
-#define MEM_SIZE BOARD_HEAP_SIZE
 #define PBUF_POOL_SIZE (BOARD_PBUFS + 5 * BOARD_PLAIN)
 #define MEMP_NUM_TCP_PCB (BOARD_CONNS + BOARD_PLAIN + BOARD_BACKLOG)
 #define MEMP_NUM_TCP_PCB_LISTEN (1 + BOARD_PLAIN_FORMS)
 #define MEMP_NUM_UDP_PCB (1 + BOARD_DISCOVERY)
+#ifndef MEMP_NUM_TCP_SEG
 #define MEMP_NUM_TCP_SEG ((BOARD_CONNS + BOARD_PLAIN) * 2 + (BOARD_SESSIONS + BOARD_PLAIN) * TCP_SND_QUEUELEN)
-#define MEMP_NUM_PBUF 4
+#endif
+#define MEMP_NUM_PBUF 1
 #define MEMP_NUM_ARP_QUEUE 4
-#define MEMP_NUM_SYS_TIMEOUT LWIP_NUM_SYS_TIMEOUT_INTERNAL
+
+/* What is sent lies in a heap, or in the pools of the board's lwippools.h. */
+#ifdef BOARD_HEAP_SIZE
+#define MEM_SIZE BOARD_HEAP_SIZE
+#else
+#define MEM_USE_POOLS 1
+#define MEMP_USE_CUSTOM_POOLS 1
+#define MEM_USE_POOLS_TRY_BIGGER_POOL 1
+#endif
+
+/* Those of boards/common/timers.c. */
+#define LWIP_TIMERS_CUSTOM 1
 
 /* TCP. */
 #define TCP_MSS BOARD_MSS
@@ -74,18 +88,33 @@
 #define TCP_OVERSIZE TCP_MSS
 #endif
 
-/* No assertion text on a device, except where the board wants it. */
+/* Neither assertions nor checks of what lwIP and the port hand to lwIP's functions, except where the board wants them.
+ * Checks of lengths stay: those may come from the network. */
 #ifndef BOARD_ASSERT
 #define LWIP_NOASSERT 1
+#define LWIP_ERROR(message, expression, handler) \
+    do { \
+        if (CHECKS_A_LENGTH(message) && !(expression)) { \
+            handler; \
+        } \
+    } while (0)
+#define CHECKS_A_LENGTH(message) \
+    (__builtin_strstr(message, "len") != NULL || __builtin_strstr(message, "enough") != NULL)
 #endif
 
-/* Pools are counted, so that a leak shows. */
-#define LWIP_STATS 1
+/* What commands tell is counted, and a heap, so that a leak shows; what pools have in use, device.c finds out by itself. */
+#ifdef BOARD_HEAP_SIZE
+#define MEM_STATS 1
+#define BOARD_HEAP_USED lwip_stats.mem.used
+#else
+#define MEM_STATS 0
+#define BOARD_HEAP_USED 0
+#endif
+#define LWIP_STATS (MEM_STATS || BOARD_COMMANDS)
 #define LWIP_STATS_DISPLAY 0
 #define LWIP_STATS_LARGE 0
 #define LINK_STATS BOARD_COMMANDS
-#define MEM_STATS 1
-#define MEMP_STATS 1
+#define MEMP_STATS BOARD_COMMANDS
 #define ETHARP_STATS 0
 #define IP_STATS 0
 #define IPFRAG_STATS 0

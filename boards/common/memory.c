@@ -5,11 +5,18 @@
  * sees them first. boards.mk sees to it that the compiler makes no call of
  * memcpy() out of the loops in memcpy().
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 /* The core loads and stores words at any address (ARMv7-M, A3.2.1), but several of them only at a word boundary. */
 typedef uint32_t __attribute__((aligned(1), may_alias)) word;
+
+#ifdef __OPTIMIZE_SIZE__
+#define IS_SMALL true
+#else
+#define IS_SMALL false
+#endif
 
 /* As many words as there are registers for. */
 #define BLOCK 44U
@@ -57,9 +64,12 @@ static inline size_t copy_unaligned(uint8_t **to, const uint8_t **from, size_t l
     return len + BLOCK;
 }
 
-/* Copies until less than a block is left. Returns how much that is. */
-static size_t copy_blocks(uint8_t **to, const uint8_t **from, size_t len)
+/* Copies until less than a block is left. Returns how much that is. A small image does without. */
+static inline size_t copy_blocks(uint8_t **to, const uint8_t **from, size_t len)
 {
+    if (IS_SMALL) {
+        return len;
+    }
     for (; (uintptr_t)*to % 4 != 0; len--) {
         *(*to)++ = *(*from)++;
     }

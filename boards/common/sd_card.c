@@ -257,7 +257,7 @@ static uint64_t size_from(const uint8_t *csd)
         uint32_t c_size = (csd[6] & 0x03U) << 10 | (uint32_t)csd[7] << 2 | csd[8] >> 6;
         uint32_t c_size_mult = (csd[9] & 0x03U) << 1 | csd[10] >> 7;
         uint32_t read_bl_len = csd[5] & 0x0FU;
-        return (uint64_t)(c_size + 1) << (c_size_mult + 2 + read_bl_len);
+        return (uint64_t)((c_size + 1) << (c_size_mult + 2 + read_bl_len - 9)) * 512; /* read_bl_len is 9 to 11 */
     }
     uint32_t c_size = (csd[7] & 0x3FU) << 16 | (uint32_t)csd[8] << 8 | csd[9];
     return (uint64_t)(c_size + 1) << 19;

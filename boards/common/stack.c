@@ -9,11 +9,12 @@ uint32_t board_stack_size(void)
     return (uint32_t)((uintptr_t)stack_top - (uintptr_t)stack_bottom);
 }
 
+/* What main() has on the stack is no paint. */
 uint32_t board_stack_used(void)
 {
-    uint32_t used = board_stack_size();
-    for (const volatile uint32_t *word = stack_bottom; used > 0 && *word == STACK_PAINT; word++) {
-        used -= (uint32_t)sizeof *word;
+    const volatile uint32_t *word = stack_bottom;
+    while (*word == STACK_PAINT) {
+        word++;
     }
-    return used;
+    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)word);
 }

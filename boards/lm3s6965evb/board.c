@@ -8,7 +8,6 @@
 #include "../common/sd_card.h"
 #include "ethernet.h"
 #include "registers.h"
-#include "ssi.h"
 
 const char board_name[] = "lm3s6965evb";
 
@@ -32,7 +31,6 @@ const char board_name[] = "lm3s6965evb";
 #define UARTLCRH_8_BITS (3U << 5)
 #define UARTCTL_RX_TX_ON (3U << 8 | 1U << 0)
 #define UART_DIVISOR ((CLOCK_HZ * 4 + 115200 / 2) / 115200) /* in 64ths of 16 clocks a bit */
-#define PINS_UART 0x03U                                     /* PA0 receive, PA1 transmit */
 
 static struct sd_card card;
 static const struct flash_device *flash;
@@ -50,13 +48,24 @@ static void begin_clock(void)
     RCC = RCC_XTAL_8_MHZ | RCC_PLL_200_MHZ_BY_4;
 }
 
+/* All that there is gets its clock, and its pins; the registers are as after a reset. */
+static void begin_pins(void)
+{
+    RCGC1 = RCGC1_UART0 | RCGC1_SSI0;
+    RCGC2 = RCGC2_GPIOA | RCGC2_GPIOD | RCGC2_ETHERNET;
+    (void)RCGC2; /* a clock needs a few cycles to come */
+    GPIODIR(GPIO_A) = PIN_DISPLAY;
+    GPIODATA(GPIO_A, PIN_DISPLAY) = PIN_DISPLAY;
+    GPIOAFSEL(GPIO_A) = PINS_UART | PINS_SSI;
+    GPIOPUR(GPIO_A) = PIN_SSI_RECEIVE;
+    GPIODEN(GPIO_A) = PINS_UART | PINS_SSI | PIN_DISPLAY;
+    GPIODIR(GPIO_D) = PIN_CARD;
+    GPIODATA(GPIO_D, PIN_CARD) = PIN_CARD;
+    GPIODEN(GPIO_D) = PIN_CARD;
+}
+
 static void begin_uart(void)
 {
-    RCGC1 |= RCGC1_UART0;
-    RCGC2 |= RCGC2_GPIOA;
-    (void)RCGC2; /* a clock needs a few cycles to come */
-    GPIOAFSEL(GPIO_A) |= PINS_UART;
-    GPIODEN(GPIO_A) |= PINS_UART;
     UARTIBRD = UART_DIVISOR / 64;
     UARTFBRD = UART_DIVISOR % 64;
     UARTLCRH = UARTLCRH_8_BITS;
@@ -66,9 +75,9 @@ static void begin_uart(void)
 void board_begin(void)
 {
     begin_clock();
+    begin_pins();
     begin_uart();
     cortex_m_begin_tick(CLOCK_HZ);
-    ssi_begin();
     flash = sd_card_begin(&card);
 }
 

@@ -23,7 +23,10 @@
 #define TCP_CALCULATE_EFF_SEND_MSS 0
 #define BOARD_PBUFS 11
 #define NET_LWIP_PBUFS 2
-#define BOARD_HEAP_SIZE 3072
+#define BOARD_SMALL_BUFFERS 8
+#define BOARD_BUFFERS 2
+#define BOARD_SEGMENTS 3
+#define MEMP_NUM_TCP_SEG (BOARD_SMALL_BUFFERS + BOARD_BUFFERS + BOARD_SEGMENTS)
 
 /* The store: its slots, and a page of its device. */
 #define BOARD_SLOTS 8

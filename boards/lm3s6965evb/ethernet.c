@@ -67,8 +67,6 @@ err_t board_netif_begin(struct netif *netif)
     uint32_t mac_low = (USER_REG0 & 0xFFFFFF) | USER_REG1 << 24;
     uint32_t mac_high = USER_REG1 >> 8 & 0xFFFF;
 
-    RCGC2 |= RCGC2_ETHERNET;
-    (void)RCGC2; /* a clock needs a few cycles to come */
     MACIM = 0;
     MACIA0 = mac_low;
     MACIA1 = mac_high;
@@ -76,7 +74,7 @@ err_t board_netif_begin(struct netif *netif)
     begin_receiving();
     cortex_m_enable(ETHERNET_INTERRUPT);
     ethernet_fifo_begin(netif, mac_low, mac_high, send_frame);
-    netif_set_link_up(netif);
+    netif->flags |= NETIF_FLAG_LINK_UP; /* and stays: nobody is to be told of it later */
     return ERR_OK;
 }
 

@@ -29,6 +29,13 @@
 #define GPIOPUR(port) REGISTER((port) + 0x510)
 #define GPIODEN(port) REGISTER((port) + 0x51C)
 
+/* The board's pins; its data sheet, chapter "Schematics". */
+#define PINS_UART 0x03U       /* PA0 receive, PA1 transmit */
+#define PINS_SSI 0x34U        /* PA2 clock, PA4 receive, PA5 transmit */
+#define PIN_SSI_RECEIVE 0x10U /* pulled up: without a card all bytes are 0xFF */
+#define PIN_DISPLAY 0x08U     /* PA3, chip select of the display on the card's bus: never */
+#define PIN_CARD 0x01U        /* PD0, chip select of the card, low */
+
 #define CLOCK_HZ 50000000U
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SSI0 of the LM3S6965 as the SPI bus of the SD card; data sheet, chapter
- * "Synchronous Serial Interface". The card's chip select is PD0.
+ * "Synchronous Serial Interface". Clock and pins have been set up in board.c.
  */
-#include "ssi.h"
-
 #include "../common/spi.h"
+
 #include "registers.h"
 
 #define SSI0(offset) REGISTER(0x40008000 + (offset))
@@ -19,26 +18,6 @@
 #define SSICR1_SSE (1U << 1)
 #define SSISR_BSY (1U << 4)
 #define FIFO_DEPTH 8U
-
-#define PINS_SSI 0x34U    /* PA2 clock, PA4 receive, PA5 transmit */
-#define PIN_RECEIVE 0x10U /* pulled up: without a card all bytes are 0xFF */
-#define PIN_DISPLAY 0x08U /* PA3, chip select of the display on the same bus: never */
-#define PIN_CARD 0x01U    /* PD0 */
-
-void ssi_begin(void)
-{
-    RCGC1 |= RCGC1_SSI0;
-    RCGC2 |= RCGC2_GPIOA | RCGC2_GPIOD;
-    (void)RCGC2; /* a clock needs a few cycles to come */
-    GPIOAFSEL(GPIO_A) |= PINS_SSI;
-    GPIOPUR(GPIO_A) |= PIN_RECEIVE;
-    GPIODIR(GPIO_A) |= PIN_DISPLAY;
-    GPIODEN(GPIO_A) |= PINS_SSI | PIN_DISPLAY;
-    GPIODATA(GPIO_A, PIN_DISPLAY) = PIN_DISPLAY;
-    spi_select(false);
-    GPIODIR(GPIO_D) |= PIN_CARD;
-    GPIODEN(GPIO_D) |= PIN_CARD;
-}
 
 /* The prescaler is an even number, 2 to 254. */
 void spi_set_clock(uint32_t hz)

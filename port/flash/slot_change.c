@@ -136,7 +136,7 @@ static int wait_for_step(struct slot_store *store)
         return DORY_OK;
     }
     off = slot_address(store, change->slot, change->off);
-    if (step == STEP_ERASE) {
+    if (slot_is_erased(store) && step == STEP_ERASE) {
         result = device->operations->erase(device->ctx, off);
     } else if (step == STEP_READ) {
         result = device->operations->read(device->ctx, off, store->buffer, change->len);
@@ -162,7 +162,7 @@ static void begin_erase(struct slot_store *store, uint32_t base)
 {
     store->change.step = STEP_ERASE;
     store->change.off = base + store->change.erased;
-    store->change.erased += store->layout.unit;
+    store->change.erased += slot_unit(store);
 }
 
 /* Works out where records of progress come: after whole units. Where a record can't be written over there is room for so
@@ -173,7 +173,7 @@ static void plan_progress(struct slot_store *store)
     uint32_t begin = slot_whole_units(store, store->record.offset);
     uint32_t interval = MIN_INTERVAL;
 
-    if (change->erased != NEVER_ERASED) {
+    if (slot_is_erased(store)) {
         uint32_t share = (store->record.size - store->record.offset) / PROGRESS_RECORDS + 1;
 
         change->erased = begin;
@@ -188,7 +188,7 @@ static void begin_head(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
 
-    if (change->erased < store->layout.head_len) {
+    if (slot_is_erased(store) && change->erased < slot_head_len(store)) {
         begin_erase(store, slot_place_off(store, change->slot, OTHER_HEAD, 0));
         return;
     }
@@ -204,12 +204,12 @@ static void begin_head(struct slot_store *store)
 static void begin_page(struct slot_store *store)
 {
     struct slot_change *change = &store->change;
-    uint32_t left = store->layout.page_size - change->buffered;
+    uint32_t left = slot_page_size(store) - change->buffered;
 
     change->off = slot_data_off(store) + store->record.offset;
     if (change->ending == ENDING_KEEP && left > 0) {
         change->off = slot_place_off(store, change->slot, NEWER_HEAD, PLACE_TAIL);
-    } else if (store->record.offset == change->erased) {
+    } else if (slot_is_erased(store) && store->record.offset == change->erased) {
         begin_erase(store, slot_data_off(store));
         return;
     }
@@ -259,12 +259,12 @@ static bool begin_next(struct slot_store *store)
         return false;
     }
     change->data = store->buffer;
-    change->len = store->layout.page_size;
+    change->len = slot_page_size(store);
     if (!change->headed) {
         begin_head(store);
     } else if (change->tail > 0) {
         begin_tail(store);
-    } else if (change->buffered == store->layout.page_size || (closing && change->buffered > 0)) {
+    } else if (change->buffered == slot_page_size(store) || (closing && change->buffered > 0)) {
         begin_page(store);
     } else if (closing || store->record.offset == change->due) {
         begin_note(store);
@@ -407,7 +407,7 @@ int slot_change_put(void *ctx, const struct dory_put *put, struct dory_writer **
     enter_slot(store, (unsigned)slot);
     change->mode = MODE_PUT;
     change->old = found >= 0 ? (uint8_t)found : change->slot;
-    change->tail = change->resumed & (store->layout.page_size - 1);
+    change->tail = change->resumed & (slot_page_size(store) - 1);
     store->record.offset = change->resumed - change->tail;
     store->record.has_crc32 = put->has_crc32;
     store->record.size = (uint32_t)put->size;
@@ -446,12 +446,12 @@ static uint32_t straight_len(const struct slot_store *store, uint32_t len)
     uint32_t room = change->due - store->record.offset;
     uint32_t erased = change->erased - store->record.offset;
 
-    if (!store->device->immediate || change->buffered > 0) {
+    if (SLOT_STORE_PAGE > 0 || !store->device->immediate || change->buffered > 0) {
         return 0;
     }
     room = room < erased ? room : erased;
     len = len < room ? len : room;
-    return len & ~(store->layout.page_size - 1);
+    return len & ~(slot_page_size(store) - 1);
 }
 
 /* Takes some of the data, which are in the buffer then or programmed next. Returns how much. */
@@ -459,7 +459,7 @@ static uint32_t take(struct slot_store *store, const uint8_t *data, uint32_t len
 {
     struct slot_change *change = &store->change;
     uint32_t straight = straight_len(store, len);
-    uint32_t room = store->layout.page_size - change->buffered;
+    uint32_t room = slot_page_size(store) - change->buffered;
 
     if (straight > 0) {
         change->step = STEP_PROGRAM;
@@ -496,7 +496,7 @@ int32_t slot_change_reread(void *ctx, struct dory_writer *writer, uint64_t off, 
 {
     struct slot_store *store = ctx;
     const struct slot_change *change = &store->change;
-    uint32_t pages = change->resumed & ~(store->layout.page_size - 1);
+    uint32_t pages = change->resumed & ~(slot_page_size(store) - 1);
     uint32_t begin = slot_data_off(store);
     uint32_t end = pages;
 

@@ -45,10 +45,36 @@ uint32_t slot_whole_units(const struct slot_store *store, uint32_t len);
 /* Where a head of a slot has a place. */
 uint32_t slot_place_off(const struct slot_store *store, unsigned slot, enum slot_head head, unsigned place);
 
+/* The layout, as far as the compiler does not know it by SLOT_STORE_PAGE. */
+static inline uint32_t slot_page_size(const struct slot_store *store)
+{
+    return SLOT_STORE_PAGE > 0 ? SLOT_STORE_PAGE : store->layout.page_size;
+}
+
+static inline uint32_t slot_unit(const struct slot_store *store)
+{
+    return SLOT_STORE_PAGE > 0 ? SLOT_STORE_PAGE : store->layout.unit;
+}
+
+static inline uint32_t slot_note_len(const struct slot_store *store)
+{
+    return SLOT_STORE_PAGE > 0 ? SLOT_STORE_PAGE : store->layout.note_len;
+}
+
+static inline uint32_t slot_head_len(const struct slot_store *store)
+{
+    return SLOT_STORE_PAGE > 0 ? (PLACE_HEADER + 1) * SLOT_STORE_PAGE : store->layout.head_len;
+}
+
+static inline bool slot_is_erased(const struct slot_store *store)
+{
+    return SLOT_STORE_PAGE == 0 && store->device->sector_size > 0;
+}
+
 /* Where the bytes of the file begin. */
 static inline uint32_t slot_data_off(const struct slot_store *store)
 {
-    return 2 * store->layout.head_len;
+    return 2 * slot_head_len(store);
 }
 
 /* How many of them a slot holds. */

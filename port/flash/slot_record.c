@@ -33,7 +33,7 @@ _Static_assert(SLOT_STORE_RECORD == NOTE_LEN + DORY_MAX_NAME, "slot_store.h tell
 
 static uint32_t whole_pages(const struct slot_store *store, uint32_t len)
 {
-    uint32_t mask = store->layout.page_size - 1;
+    uint32_t mask = slot_page_size(store) - 1;
 
     return (len + mask) & ~mask;
 }
@@ -42,14 +42,14 @@ static uint32_t whole_pages(const struct slot_store *store, uint32_t len)
 
 uint32_t slot_whole_units(const struct slot_store *store, uint32_t len)
 {
-    uint32_t unit = store->layout.unit;
+    uint32_t unit = slot_unit(store);
 
     return (len + unit - 1) / unit * unit;
 }
 
 uint32_t slot_place_off(const struct slot_store *store, unsigned slot, enum slot_head head, unsigned place)
 {
-    return (store->slot[slot].head ^ (unsigned)head) * store->layout.head_len + place * store->layout.note_len;
+    return (store->slot[slot].head ^ (unsigned)head) * slot_head_len(store) + place * slot_note_len(store);
 }
 
 bool slot_layout_begin(struct slot_store *store)
@@ -68,8 +68,11 @@ bool slot_layout_begin(struct slot_store *store)
     }
     layout->note_len = whole_pages(store, NOTE_LEN);
     layout->head_len = slot_whole_units(store, PLACE_HEADER * layout->note_len + HEADER_ROOM);
-    layout->slot_len = slot_granules * GRANULE / layout->unit * layout->unit;
+    layout->slot_len = slot_granules * GRANULE / slot_unit(store) * slot_unit(store);
     store->seed = dory_crc32(LAYOUT, layout, sizeof *layout);
+    if (SLOT_STORE_PAGE > 0 && (layout->unit != SLOT_STORE_PAGE || device->sector_size > 0)) {
+        return false;
+    }
     return layout->slot_len / 2 > layout->head_len;
 }
 

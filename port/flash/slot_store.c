@@ -60,7 +60,7 @@ static void survey_file(struct slot_store *store, unsigned i, const struct slot_
 /* Takes note of what slot `i` holds, a file or some of a put that broke off: its notes tell. */
 static void survey_notes(struct slot_store *store, unsigned i, const struct slot_record *header)
 {
-    uint32_t stored = header->offset - header->offset % store->layout.unit;
+    uint32_t stored = header->offset - header->offset % slot_unit(store);
     struct slot_record note;
 
     for (unsigned place = PLACE_COMMIT; place < PLACE_TAIL; place++) {

@@ -57,6 +57,15 @@
 /* The longest record, in bytes. */
 #define SLOT_STORE_RECORD (24U + DORY_MAX_NAME)
 
+/* Bytes of a page, for a product whose only device has pages that are simply written anew, and is not `immediate`: the code
+ * for others is left out. 0: any device will do. */
+#ifndef SLOT_STORE_PAGE
+#define SLOT_STORE_PAGE 0
+#endif
+#if SLOT_STORE_PAGE != 0 && (SLOT_STORE_PAGE < 512 || SLOT_STORE_PAGE > 4096)
+#error "SLOT_STORE_PAGE: 0, or 512 to 4096"
+#endif
+
 /* Bytes of buffer that a store needs: one page, or as many as hold a record. */
 #define SLOT_STORE_BUFFER(page_size) ((SLOT_STORE_RECORD + (page_size)-1U) / (page_size) * (page_size))
 

@@ -54,12 +54,13 @@ QUIET_S = 0.2
 METER = r"^meter" + 5 * " ([0-9a-f]{16})" + "$"
 
 # For each board: a figure, what it is held against, and how: at most so many times that, or so much more.
-# Slicing by 4 (1,024 entries) can't cost less than 3: each byte is cut out, looked up and added.
+# Slicing by 4 (1,024 entries) can't reach the aim of 3: each byte is cut out, looked up and added, which is 3 already; the
+# data must be loaded, too.
 GOALS = {
     "mps2-an385": (
         ("put", "lwiperf receives", "times", 1.15),
         ("put, CRC by 256", "put", "more", 5.0),
-        ("put, CRC by 1024", "put", "more", 3.75),
+        ("put, CRC by 1024", "put", "more", 3.5),
         ("get", "lwiperf sends", "times", 1.15),
     ),
     "lm3s6965evb": (),

@@ -91,7 +91,7 @@ class Board(harness.Target):
 
         def quiet():
             now = self.statistics()
-            pools = zip(now["pools"], before["pools"], strict=True)  # a timer of lwIP's may be idle now
+            pools = zip(now["pools"], before["pools"], strict=True)
             return now["heap"] <= before["heap"] and now["sessions"] == 0 and all(a <= b for a, b in pools)
 
         try:

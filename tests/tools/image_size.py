@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""image_size.py IMAGE.elf [FLASH RAM]: what a board's image takes, and who takes it, against its budget in bytes. A
-budget is a gate, or GATE:HELD: the gate is missed, told each time, and must not be missed by more than that.
+"""image_size.py IMAGE.elf [FLASH RAM]: what a board's image takes, and who takes it, against its budget in bytes.
 
 Flash is what is loaded (.text, .rodata, .data), RAM is .data, .bss and the stack. Code is told by the source file that
 the line table names for each address, so it is right also where link-time optimisation has moved functions into each
@@ -91,12 +90,9 @@ def ram_by_group(image, whole):
 
 def fits(what, size, budget):
     """Tells what a size is beside its budget; returns whether that passes."""
-    gate, held = (int(number) for number in (budget.split(":") * 2)[:2])
-    if gate < size <= held:
-        print(f"{what}: {size:,} (gate {gate:,} MISSED by {size - gate:,}, held at {held:,})")
-    else:
-        print(f"{what}: {size:,} ({'OVER THE GATE of' if size > gate else 'gate'} {gate:,})")
-    return size <= held
+    gate = int(budget)
+    print(f"{what}: {size:,} ({'OVER THE GATE of' if size > gate else 'gate'} {gate:,})")
+    return size <= gate
 
 
 def main(image, *budgets):
