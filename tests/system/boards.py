@@ -6,6 +6,7 @@ A board is named by DORY_BOARD; what it runs is made by `make hosted` or `make f
 
 import contextlib
 import json
+import mmap
 import pathlib
 import re
 import signal
@@ -99,6 +100,11 @@ class Board(harness.Target):
         except AssertionError:
             raise AssertionError(f"not given back: {self.statistics()}, at first {before}") from None
 
+    def has_stored(self, data):
+        """Whether these bytes are anywhere in the image of the storage."""
+        with open(self.image, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as image:
+            return image.find(data) >= 0
+
     def check_stack(self):
         """The deepest stack is within what the linker reserved, with something to spare."""
         now = self.statistics()
@@ -128,12 +134,13 @@ class Hosted(Board):
     def __init__(self, folder, *options, storage=None, plain=False):
         super().__init__(folder)
         self.options = list(options)
+        self.image = self.folder / "flash"
         if plain:
             for form in PLAIN:
                 self.plain[form] = wire.split_address(harness.steady_address())
                 self.options += [f"--{form}-commands", wire.join_address(self.plain[form])]
         if storage is not None:
-            self.options += ["--storage", self.folder / "flash"] if storage else ["--no-storage"]
+            self.options += ["--storage", self.image] if storage else ["--no-storage"]
 
     def start(self):
         words = [self.PROGRAM, "--listen", "127.0.0.1:0", *self.options]
@@ -172,10 +179,10 @@ class Qemu(Board):
         self.name_of_board = name
         self.options = options
         self.uart = None
-        self.storage = None
+        self.image = None
         if name == "lm3s6965evb" and storage:
-            self.storage = self.folder / "sd.img"
-            with open(self.storage, "wb") as file:
+            self.image = self.folder / "sd.img"
+            with open(self.image, "wb") as file:
                 file.truncate(64 * harness.MIB)
 
     def start(self):
@@ -192,8 +199,8 @@ class Qemu(Board):
         words += ["-nic", ",".join(["user,id=net0", *forwards, udp])]
         words += ["-chardev", f"socket,id=uart,path={uart},server=on,wait=on,logfile={self.folder}/uart-{self.runs + 1}.log"]
         words += ["-serial", "chardev:uart", "-qmp", f"unix:{monitor},server=on,wait=off"]
-        if self.storage:
-            words += ["-drive", f"if=sd,format=raw,file={self.storage}"]
+        if self.image:
+            words += ["-drive", f"if=sd,format=raw,file={self.image}"]
         self._spawn([*words, *self.options], stdin=subprocess.DEVNULL)
         poll_until(uart.exists, "QEMU's UART", START_SECONDS)
         self.uart = socket.socket(socket.AF_UNIX)
