@@ -21,10 +21,15 @@ int dory_run_work(struct dory_session *session)
 {
     const struct dory_server *server = session->server;
     struct dory_command *command = &session->job.command;
+    uint8_t *body;
     size_t size;
-    uint8_t *body = dory_answer_body(session, &size);
-    int32_t got = server->commands->output(server->commands_ctx, command, body, size);
+    int32_t got;
 
+    if (!DORY_COMMANDS) {
+        return DORY_UNSUPPORTED; /* no command has begun */
+    }
+    body = dory_answer_body(session, &size);
+    got = server->commands->output(server->commands_ctx, command, body, size);
     if (got > 0) {
         dory_answer_with(session, DORY_MORE, TELL_STREAM, (size_t)got);
         return DORY_MORE;

@@ -17,7 +17,7 @@ static const struct dory_operation operations[] = {
     {.traits = FILENAME, .start = dory_stat_start, .work = dory_stat_work},
     {.traits = PREFIX, .start = dory_list_start, .work = dory_list_work},
     {.traits = FILENAME, .start = dory_delete_start},
-    {.traits = LINE, .start = dory_run_start, .work = DORY_COMMANDS ? dory_run_work : NULL},
+    {.traits = LINE, .start = dory_run_start, .work = dory_run_work},
     {.start = dory_boot_start},
 };
 
