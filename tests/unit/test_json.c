@@ -415,6 +415,17 @@ static void each_utf8_sequence_has_the_length_that_the_rfc_gives(void **state)
     }
 }
 
+static void what_begins_no_utf8_sequence_is_none_however_long(void **state)
+{
+    static const char *const texts[] = {"\xff\xff\xff\xff\xff\xff", "\x80\x80\x80\x80\x80\x80",
+                                        "\xf5\x80\x80\x80\x80\x80"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_int_equal(dory_utf8_length(guard_copy(texts[i], 6), 6), 0);
+    }
+}
+
 static void a_utf8_sequence_cut_short_is_none(void **state)
 {
     static const char *const whole[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x9a\xa3"};
@@ -496,6 +507,7 @@ int main(void)
         cmocka_unit_test(bad_utf8_is_refused),
         cmocka_unit_test(each_utf8_sequence_has_the_length_that_the_rfc_gives),
         cmocka_unit_test(a_utf8_sequence_cut_short_is_none),
+        cmocka_unit_test(what_begins_no_utf8_sequence_is_none_however_long),
         cmocka_unit_test(nesting_is_bounded_by_the_tokens),
         cmocka_unit_test(behind_a_nested_value_each_level_knows_its_kind),
     };
