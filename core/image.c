@@ -38,7 +38,7 @@ static const struct known {
 #define KNOWN_COUNT (sizeof known_tlvs / sizeof known_tlvs[0])
 
 /* Their bits in `seen`, in that order. */
-enum { SEEN_HASH = 2, SEEN_SIGNATURE = 4 };
+enum { SEEN_KEY_HASH = 1, SEEN_HASH = 2, SEEN_SIGNATURE = 4 };
 
 static uint16_t get16(const uint8_t *at)
 {
@@ -385,7 +385,7 @@ static enum dory_image_fault judge_signature(struct dory_image *image)
     if ((image->seen & SEEN_SIGNATURE) == 0) {
         return DORY_IMAGE_FAULT_NO_SIGNATURE;
     }
-    if (!signed_with(image, key)) {
+    if ((image->seen & SEEN_KEY_HASH) == 0 || !signed_with(image, key)) {
         return DORY_IMAGE_FAULT_OTHER_KEY;
     }
     return image->rules->crypto->verify(key + DORY_IMAGE_KEY - DORY_IMAGE_POINT, image->hash, image->signature,
