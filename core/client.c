@@ -45,13 +45,17 @@
     X("free", DORY_FIELD_NUMBER, AT(free)) \
     X("sessions", DORY_FIELD_NUMBER, AT(sessions)) \
     X("writers", DORY_FIELD_NUMBER, AT(writers)) \
-    X("uptime_ms", DORY_FIELD_NUMBER, AT(uptime_ms))
+    X("uptime_ms", DORY_FIELD_NUMBER, AT(uptime_ms)) \
+    X("image", DORY_FIELD_TEXT, AT(image)) \
+    X("confirmed", DORY_FIELD_BOOL, AT(confirmed)) \
+    X("boot_id", DORY_FIELD_TEXT, AT(boot_id)) \
+    X("slot", DORY_FIELD_TEXT, AT(slot))
 
 static const struct dory_field answer_fields[DORY_ANSWER_FIELDS] = {FIELDS(DORY_FIELD)};
 static const struct dory_fields known_fields = {FIELDS(DORY_FIELD_KEY), answer_fields};
 
-/* A struct dory_field holds the place of a member in one byte. */
-_Static_assert(offsetof(struct dory_answer, prefix_crc32) <= UINT8_MAX, "too many fields in an answer");
+_Static_assert(offsetof(struct dory_answer, confirmed) <= (dory_offset)-1, "too many fields in an answer");
+_Static_assert(DORY_ANSWER_FIELDS <= 32, "too many fields in an answer");
 
 static void fail(struct dory_client *client, struct dory_call *call, enum dory_fault fault)
 {

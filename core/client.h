@@ -11,7 +11,8 @@
  *    for answers (pipelined), and answered in that order. Only the body of a
  *    `put` with `resume` waits for its `continue`.
  *  - A call whose `phase` is not DORY_CALL_QUEUED any more may have reached the
- *    server, and so may a `run` have run, whatever becomes of the connection.
+ *    server, and so may a `run` have run, or a `boot` be under way, whatever
+ *    becomes of the connection.
  *  - The caller must feed while it sends, or both sides can stand still.
  *  - The first fault sticks in client->fault, and nothing more is sent or
  *    understood. Look at it after each function; when it is not
@@ -31,17 +32,22 @@
 #include <stdint.h>
 
 #include "crc32.h"
+#include "firmware.h"
 #include "header.h"
 
 /* Room that is enough for the header of any request, but for a `run` with a long
  * line: see dory_client_request_len(). */
 #define DORY_MAX_REQUEST (2U * DORY_MAX_NAME + 256U)
 
+/* Tokens that the longest answer needs, that to an `info`: a client whose DORY_MAX_TOKENS are fewer takes the `info` of a
+ * server with firmware slots for no answer (DORY_FAULT_PROTOCOL). A device that asks for none can do with fewer. */
+#define DORY_INFO_TOKENS 39
+
 /* Bytes that are still sent of a put that was refused before all its body was
  * out: as many as a server skips before it may close. */
 #define DORY_MAX_REST (UINT64_C(1) << 20)
 
-enum dory_call_command { DORY_INFO, DORY_PUT, DORY_GET, DORY_STAT, DORY_LIST, DORY_DELETE, DORY_RUN };
+enum dory_call_command { DORY_INFO, DORY_PUT, DORY_GET, DORY_STAT, DORY_LIST, DORY_DELETE, DORY_RUN, DORY_BOOT };
 
 /* What can happen to a call other than a final answer, and to a client. */
 enum dory_fault {
@@ -83,6 +89,10 @@ enum dory_answer_field {
     DORY_ANSWER_SESSIONS,
     DORY_ANSWER_WRITERS,
     DORY_ANSWER_UPTIME_MS,
+    DORY_ANSWER_IMAGE,
+    DORY_ANSWER_CONFIRMED,
+    DORY_ANSWER_BOOT_ID,
+    DORY_ANSWER_SLOT,
     DORY_ANSWER_FIELDS,
 };
 
@@ -110,10 +120,14 @@ struct dory_answer {
     struct dory_text server;
     struct dory_text board;
     struct dory_text firmware;
+    struct dory_text image;
+    struct dory_text boot_id;
+    struct dory_text slot;
     uint32_t crc32;
     uint32_t prefix_crc32;
     uint32_t present;        /* bits of enum dory_answer_field: only these members mean something */
     enum dory_status status; /* DORY_UNSUPPORTED for a name that this version does not know */
+    bool confirmed;
 };
 
 static inline bool dory_answer_has(const struct dory_answer *answer, enum dory_answer_field field)
@@ -163,16 +177,17 @@ struct dory_call {
     enum dory_call_command command;
     const struct dory_call_events *events;
     void *ctx;
-    const char *name;       /* filename; list: the prefix, or NULL; run: the line, in UTF-8 */
+    const char *name;       /* filename; list: the prefix, or NULL; run: the line, in UTF-8; boot: the image */
     const char *if_version; /* get: or NULL */
     uint64_t filesize;      /* put; after the first part of a get: of the server's file */
     uint64_t offset;        /* get: where to begin; put with resume: where the server went on (an outcome) */
     uint64_t length;        /* get: how much at most; 0: up to the end */
     uint32_t crc32;         /* put, when has_crc32: of the whole file */
     bool has_crc32;
-    bool resume;         /* put: go on with what the server has; needs crc32 */
-    bool check;          /* get: compare what came with its CRC-32; stat: ask for the file's */
-    bool body_by_caller; /* put: dory_client_output() leaves the body to dory_client_body() */
+    bool resume;              /* put: go on with what the server has; needs crc32 */
+    bool check;               /* get: compare what came with its CRC-32; stat: ask for the file's */
+    bool body_by_caller;      /* put: dory_client_output() leaves the body to dory_client_body() */
+    enum dory_boot_mode mode; /* boot */
 
     /* Outcome. */
     enum dory_fault fault;

@@ -144,13 +144,21 @@ static enum dory_fault part_run(struct dory_call *call, const struct dory_answer
     return DORY_FAULT_NONE;
 }
 
+static void encode_boot(const struct dory_call *call, struct dory_encoder *encoder)
+{
+    static const char *const modes[] = {"test", "permanent", "confirm"};
+
+    encode_text(encoder, "mode", modes[call->mode]);
+    encode_text(encoder, "image", call->name);
+}
+
 const struct dory_call_kind *dory_call_kind(enum dory_call_command command)
 {
     static const struct dory_call_kind kinds[] = {
         [DORY_INFO] = {"info", encode_info, NULL, NULL},        [DORY_PUT] = {"put", encode_put, part_put, NULL},
         [DORY_GET] = {"get", encode_get, part_get, finish_get}, [DORY_STAT] = {"stat", encode_stat, NULL, finish_stat},
         [DORY_LIST] = {"list", encode_list, NULL, NULL},        [DORY_DELETE] = {"delete", encode_delete, NULL, NULL},
-        [DORY_RUN] = {"run", encode_run, part_run, NULL},
+        [DORY_RUN] = {"run", encode_run, part_run, NULL},       [DORY_BOOT] = {"boot", encode_boot, NULL, NULL},
     };
     return &kinds[command];
 }

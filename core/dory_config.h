@@ -59,6 +59,15 @@
 #error "DORY_COMMANDS: 0 or 1"
 #endif
 
+/* 0: without the code of `boot`, which is answered with `unsupported`, and of
+ * what `info` tells of slots. */
+#ifndef DORY_FIRMWARE
+#define DORY_FIRMWARE 1
+#endif
+#if DORY_FIRMWARE != 0 && DORY_FIRMWARE != 1
+#error "DORY_FIRMWARE: 0 or 1"
+#endif
+
 /* Bytes of memory for a SHA-256 under way (image.h); BearSSL needs 112. */
 #ifndef DORY_SHA256_STATE
 #define DORY_SHA256_STATE 112

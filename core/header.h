@@ -38,10 +38,17 @@ enum dory_field_type {
     DORY_FIELD_VERSION /* uint64_t: 0 unless it is one that dory_header_version() wrote */
 };
 
+/* The offset of a member: a byte is enough where pointers are small. */
+#if UINTPTR_MAX > UINT32_MAX
+typedef uint16_t dory_offset;
+#else
+typedef uint8_t dory_offset;
+#endif
+
 /* What becomes of a key's value. */
 struct dory_field {
-    uint8_t type; /* enum dory_field_type */
-    uint8_t at;   /* offset of the member in the caller's struct */
+    uint8_t type;   /* enum dory_field_type */
+    dory_offset at; /* of the member in the caller's struct */
 };
 
 /* The keys that the caller knows, at most 32; the place of each is its bit. DORY_FIELD_KEY and DORY_FIELD make both members

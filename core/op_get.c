@@ -11,6 +11,9 @@ int dory_get_start(struct dory_session *session)
     if (result != DORY_MORE) {
         return result;
     }
+    if (job->file.hidden) {
+        return DORY_FORBIDDEN;
+    }
     if (DORY_HAS(session, FIELD_IF_VERSION) && request->if_version != job->file.version) {
         return DORY_CHANGED;
     }

@@ -125,7 +125,9 @@ int dory_request_open(struct dory_session *session)
 {
     const struct dory_server *server = session->server;
     struct dory_file *file = &session->job.file;
-    int result = server->store->open(server->store_ctx, dory_session_name(session), file);
+    int result;
 
+    file->hidden = false;
+    result = server->store->open(server->store_ctx, dory_session_name(session), file);
     return result == DORY_OK ? dory_job_begin(session, HOLDS_FILE, file->size) : result;
 }

@@ -25,6 +25,7 @@
 
 #include "commands.h"
 #include "crc32.h"
+#include "firmware.h"
 #include "header.h"
 #include "store.h"
 
@@ -67,6 +68,9 @@ struct dory_server {
     void *store_ctx;
     const struct dory_commands *commands; /* what `run` runs; NULL: `unsupported` */
     void *commands_ctx;
+    const struct dory_firmware *boots;  /* what `boot` asks; NULL: `unsupported` */
+    const struct dory_running *running; /* what `info` tells of it, with `boots` */
+    void *boots_ctx;
     dory_crc32_function *crc32; /* dory_crc32, or the port's own */
     const char *name;           /* of this device or host; DORY_MAX_TOLD bytes at most */
     const char *board;          /* 16 bytes at most */
@@ -129,6 +133,7 @@ struct dory_session {
     bool check;       /* a field of the request */
     bool resume;      /* another; false when the body is taken */
     bool out_in_buf;  /* it stands behind the name */
+    uint8_t mode;     /* another field, enum dory_boot_mode */
     uint16_t out_len;
     uint32_t now_ms;
     uint32_t since_ms;   /* when the present state began, or input last moved in it */
@@ -142,6 +147,7 @@ struct dory_session {
         struct dory_job job;
         struct {                    /* while the request is judged: what the job does not need */
             struct dory_text of[4]; /* cmd, filename, prefix, line */
+            struct dory_text image; /* `boot` has no job */
         } texts;
     };
     struct dory_request request;

@@ -35,6 +35,7 @@ struct dory_file {
     uint64_t size;    /* bytes; set by open() */
     uint64_t version; /* changes whenever the file does, never 0; set by open() */
     uintptr_t handle; /* the store's own */
+    bool hidden;      /* its bytes are nobody's business: `get` is forbidden; false unless open() sets it */
 };
 
 /* What a put announces. Lent for the call. */

@@ -8,21 +8,24 @@
 #include "ask.h"
 #include "text.h"
 
+_Static_assert(DORY_MAX_TOKENS >= DORY_INFO_TOKENS, "the longest info would not be understood");
+
+enum kind { KIND_NUMBER, KIND_TEXT, KIND_BOOL };
+
 struct line {
     const char *key;
     enum dory_answer_field field;
-    bool text;
+    enum kind kind;
     size_t at; /* of the member in struct dory_answer */
 };
 
-#define NUMBER(field, member) \
+#define LINE(field, kind, member) \
     { \
-#member, field, false, offsetof(struct dory_answer, member) \
+#member, field, kind, offsetof(struct dory_answer, member) \
     }
-#define TEXT(field, member) \
-    { \
-#member, field, true, offsetof(struct dory_answer, member) \
-    }
+#define NUMBER(field, member) LINE(field, KIND_NUMBER, member)
+#define TEXT(field, member) LINE(field, KIND_TEXT, member)
+#define BOOL(field, member) LINE(field, KIND_BOOL, member)
 
 static const struct line lines[] = {
     NUMBER(DORY_ANSWER_DORY, dory),         TEXT(DORY_ANSWER_NAME, name),
@@ -31,6 +34,8 @@ static const struct line lines[] = {
     NUMBER(DORY_ANSWER_MAX_NAME, max_name), NUMBER(DORY_ANSWER_MAX_FILE, max_file),
     NUMBER(DORY_ANSWER_FREE, free),         NUMBER(DORY_ANSWER_SESSIONS, sessions),
     NUMBER(DORY_ANSWER_WRITERS, writers),   NUMBER(DORY_ANSWER_UPTIME_MS, uptime_ms),
+    TEXT(DORY_ANSWER_IMAGE, image),         BOOL(DORY_ANSWER_CONFIRMED, confirmed),
+    TEXT(DORY_ANSWER_BOOT_ID, boot_id),     TEXT(DORY_ANSWER_SLOT, slot),
 };
 
 static const struct dory_text *text_of(const struct dory_answer *answer, const struct line *line)
@@ -43,12 +48,23 @@ static uint64_t number_of(const struct dory_answer *answer, const struct line *l
     return *(const uint64_t *)((const char *)answer + line->at);
 }
 
+static bool bool_of(const struct dory_answer *answer, const struct line *line)
+{
+    return *(const bool *)((const char *)answer + line->at);
+}
+
 static void encode(struct dory_encoder *encoder, const struct dory_answer *answer, const struct line *line)
 {
-    if (line->text) {
-        dory_header_text(encoder, line->key, text_of(answer, line)->ptr, text_of(answer, line)->len);
-    } else {
+    switch (line->kind) {
+    case KIND_NUMBER:
         dory_header_number(encoder, line->key, number_of(answer, line));
+        return;
+    case KIND_TEXT:
+        dory_header_text(encoder, line->key, text_of(answer, line)->ptr, text_of(answer, line)->len);
+        return;
+    case KIND_BOOL:
+        dory_header_bool(encoder, line->key, bool_of(answer, line));
+        return;
     }
 }
 
@@ -56,11 +72,17 @@ static void print(const struct dory_answer *answer, const struct line *line)
 {
     char clean[DORY_MAX_ANSWER];
 
-    if (line->text) {
+    switch (line->kind) {
+    case KIND_NUMBER:
+        printf("%s: %" PRIu64 "\n", line->key, number_of(answer, line));
+        return;
+    case KIND_TEXT:
         text_clean(clean, sizeof clean, text_of(answer, line)->ptr, text_of(answer, line)->len);
         printf("%s: %s\n", line->key, clean);
-    } else {
-        printf("%s: %" PRIu64 "\n", line->key, number_of(answer, line));
+        return;
+    case KIND_BOOL:
+        printf("%s: %s\n", line->key, bool_of(answer, line) ? "true" : "false");
+        return;
     }
 }
 

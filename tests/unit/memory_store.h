@@ -79,6 +79,7 @@ struct memory_store {
     uint64_t written;
     unsigned calls; /* of those that may answer "later" */
     bool read_only;
+    bool hides; /* every file is hidden */
     uint64_t max_file;
     uint64_t capacity;
     unsigned max_writers;
@@ -109,6 +110,7 @@ static inline void memory_begin(struct memory_store *store)
     store->written = 0;
     store->calls = 0;
     store->read_only = false;
+    store->hides = false;
     store->max_file = UINT64_C(1) << 40;
     store->capacity = UINT64_C(1) << 50;
     store->max_writers = MEMORY_WRITERS;
@@ -269,7 +271,12 @@ static inline int memory_open(void *ctx, const char *name, struct dory_file *fil
     }
     store->open[i] = ++store->last_handle;
     store->open_file[i] = found;
-    *file = (struct dory_file){.size = found->size, .version = found->version, .handle = store->last_handle};
+    file->size = found->size;
+    file->version = found->version;
+    file->handle = store->last_handle;
+    if (store->hides) {
+        file->hidden = true;
+    }
     return DORY_OK;
 }
 

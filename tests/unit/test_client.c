@@ -465,6 +465,61 @@ static void the_fields_of_an_answer_are_told(void **state)
     assert_false(dory_answer_has(told, DORY_ANSWER_CRC32));
 }
 
+/* With fewer tokens than DORY_INFO_TOKENS the longest answer is none that a client understands. */
+static void the_firmware_of_a_server_with_slots_is_told(void **state)
+{
+    static struct world world;
+    static const char answer[] =
+        "{\"id\":1,\"status\":\"ok\",\"max_file\":1,\"free\":2,\"writers\":3,\"dory\":1,\"name\":\"n\",\"server\":"
+        "\"s\","
+        "\"board\":\"b\",\"firmware\":\"1.2.3\",\"max_header\":512,\"max_name\":64,\"sessions\":4,\"uptime_ms\":5,"
+        "\"image\":\"0011\",\"confirmed\":true,\"boot_id\":\"89abcdef\",\"slot\":\"fallback\",\"data_size\":0}";
+    const struct dory_answer *told = &world.client.answer;
+    uint8_t stream[STREAM_SIZE];
+
+    (void)state;
+    init(&world);
+    world.out_size = 8192;
+    start_info(&world);
+    send_all(&world);
+    feed_piece(&world, stream, write_stream(stream, 0, answer));
+    if (DORY_MAX_TOKENS < DORY_INFO_TOKENS) {
+        assert_int_equal(world.client.fault, DORY_FAULT_PROTOCOL);
+        return;
+    }
+    assert_string_equal(world.log, "1 ok\n1 done: ok\n");
+    assert_string_equal(told->image.ptr, "0011");
+    assert_true(told->confirmed);
+    assert_string_equal(told->boot_id.ptr, "89abcdef");
+    assert_string_equal(told->slot.ptr, "fallback");
+    assert_int_equal(tokens.parser.toknext, DORY_INFO_TOKENS);
+    for (int field = DORY_ANSWER_IMAGE; field <= DORY_ANSWER_SLOT; field++) {
+        assert_true(dory_answer_has(told, (enum dory_answer_field)field));
+    }
+}
+
+static void check_bad_info(const char *in)
+{
+    const struct play play = {
+        .start = start_info,
+        .in = {in},
+        .log = "1 done: fault protocol\n",
+        .fault = DORY_FAULT_PROTOCOL,
+    };
+
+    check(&play);
+}
+
+static void firmware_of_another_type_is_no_answer(void **state)
+{
+    (void)state;
+    check_bad_info("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"confirmed\":1}");
+    check_bad_info("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"confirmed\":\"true\"}");
+    check_bad_info("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"image\":true}");
+    check_bad_info("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"boot_id\":7}");
+    check_bad_info("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"slot\":null}");
+}
+
 static void start_four(struct world *world)
 {
     start_put(world, "a", "hello");
@@ -927,6 +982,37 @@ static void a_run_answered_with_nonsense_is_a_fault(void **state)
     check_bad_run("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"exit\":256}");
     check_bad_run("{\"id\":1,\"status\":\"ok\",\"data_size\":0,\"exit\":-1}");
     check_bad_run("{\"id\":1,\"status\":\"continue\",\"data_size\":0,\"offset\":0,\"prefix_crc32\":\"00000000\"}");
+}
+
+/* ---- boot ---- */
+
+static void start_boots(struct world *world)
+{
+    static const enum dory_boot_mode modes[] = {DORY_BOOT_TEST, DORY_BOOT_PERMANENT, DORY_BOOT_CONFIRM};
+
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        struct test_call *boot = begin(world, DORY_BOOT, "00ff");
+
+        boot->call.mode = modes[i];
+        dory_client_start(&world->client, &boot->call);
+    }
+}
+
+static void a_boot_names_its_mode_and_image(void **state)
+{
+    static const struct play play = {
+        .start = start_boots,
+        .in = {"{\"id\":1,\"status\":\"more\",\"data_size\":0}\n{\"id\":1,\"status\":\"ok\",\"data_size\":0}\n"
+               "{\"id\":2,\"status\":\"changed\",\"data_size\":0}\n{\"id\":3,\"status\":\"ok\",\"data_size\":0}"},
+        .sent = "{\"cmd\":\"boot\",\"id\":1,\"mode\":\"test\",\"image\":\"00ff\"}\n"
+                "{\"cmd\":\"boot\",\"id\":2,\"mode\":\"permanent\",\"image\":\"00ff\"}\n"
+                "{\"cmd\":\"boot\",\"id\":3,\"mode\":\"confirm\",\"image\":\"00ff\"}",
+        .log = "1 more\n1 ok\n1 done: ok\n2 changed\n2 done: changed\n3 ok\n3 done: ok\n",
+    };
+
+    (void)state;
+    check(&play);
+    check_cut(&play);
 }
 
 /* A device's limit is 512 bytes, so what a line may have depends on each of them. */
@@ -1784,6 +1870,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(info_is_asked_and_answered),
         cmocka_unit_test(the_fields_of_an_answer_are_told),
+        cmocka_unit_test(the_firmware_of_a_server_with_slots_is_told),
+        cmocka_unit_test(firmware_of_another_type_is_no_answer),
         cmocka_unit_test(requests_are_pipelined_and_answered_in_order),
         cmocka_unit_test(fields_that_are_not_wanted_are_not_sent),
         cmocka_unit_test(done_may_start_another_call),
@@ -1807,6 +1895,7 @@ int main(void)
         cmocka_unit_test(a_run_that_the_server_ends_keeps_what_came),
         cmocka_unit_test(a_run_goes_at_the_pace_of_who_reads_it),
         cmocka_unit_test(a_run_answered_with_nonsense_is_a_fault),
+        cmocka_unit_test(a_boot_names_its_mode_and_image),
         cmocka_unit_test(the_length_of_a_request_is_known_before_it_is_sent),
         cmocka_unit_test(a_put_needs_no_crc32_and_no_bytes),
         cmocka_unit_test(a_body_may_be_sent_by_the_caller),

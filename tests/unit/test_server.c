@@ -243,6 +243,31 @@ static void a_get_that_can_not_be_served_says_why(void **state)
              "{'id':1,'status':'bad_request','data_size':0}");
 }
 
+static void hidden_files(struct rig *rig)
+{
+    three_files(rig);
+    rig->store->hides = true;
+}
+
+static void a_hidden_file_is_not_given_but_told_of(void **state)
+{
+    struct talk *talk = talk_about_files();
+
+    (void)state;
+    talk->prepare = hidden_files;
+    ask(talk, "{'cmd':'get','id':1,'filename':'a'}");
+    ask(talk, "{'cmd':'get','id':2,'filename':'a','offset':99,'if_version':'1'}");
+    ask(talk, "{'cmd':'get','id':3,'filename':'a','check':true}");
+    ask(talk, "{'cmd':'stat','id':4,'filename':'a','check':true}");
+    ask(talk, "{'cmd':'get','id':5,'filename':'x'}");
+    expect(talk, "{'id':1,'status':'forbidden','data_size':0}");
+    expect(talk, "{'id':2,'status':'forbidden','data_size':0}");
+    expect(talk, "{'id':3,'status':'forbidden','data_size':0}");
+    expect(talk, "{'id':4,'status':'ok','filesize':5,'version':'0000000000000001','crc32':'3610a686','data_size':0}");
+    expect(talk, "{'id':5,'status':'not_found','data_size':0}");
+    hold(talk);
+}
+
 static void a_store_whose_open_fails_is_passed_on(void **state)
 {
     static const struct {
@@ -1054,6 +1079,7 @@ int main(void)
         cmocka_unit_test(a_get_with_check_tells_the_crc32_of_what_it_sent),
         cmocka_unit_test(a_get_whose_if_version_differs_is_changed),
         cmocka_unit_test(a_get_that_can_not_be_served_says_why),
+        cmocka_unit_test(a_hidden_file_is_not_given_but_told_of),
         cmocka_unit_test(a_store_whose_open_fails_is_passed_on),
         cmocka_unit_test(a_get_whose_reads_fail_gives_the_connection_up),
         cmocka_unit_test(a_file_replaced_while_it_is_sent_is_never_a_mixture),
