@@ -22,9 +22,11 @@ struct options {
     const char *board;  /* or NULL */
     struct dory_image_version version;
     uint32_t counter;
+    uint32_t load_addr;
     uint16_t header_size;
     bool has_version;
     bool has_counter;
+    bool has_load_addr;
     bool force;
     enum key_format format;
 };

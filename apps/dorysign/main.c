@@ -8,7 +8,7 @@
 
 const struct command commands[] = {
     {"keygen", "dorysign keygen [-f] [-o KEY.pem]", 0, "fo", command_keygen},
-    {"sign", "dorysign sign --key KEY.pem --version VERSION IN.bin OUT.img", 2, "kvcbs", command_sign},
+    {"sign", "dorysign sign --key KEY.pem --version VERSION IN.bin OUT.img", 2, "kvcbsl", command_sign},
     {"verify", "dorysign verify --key KEY.pem IMAGE", 1, "k", command_verify},
     {"show", "dorysign show IMAGE", 1, "", command_show},
     {"pubkey", "dorysign pubkey [--format F] [-o FILE] KEY.pem", 1, "Fo", command_pubkey},

@@ -14,11 +14,17 @@
 
 /* The letters are what `struct command` and getopt know them by; only f, h and o can be typed as such. */
 static const struct option long_options[] = {
-    {"help", no_argument, NULL, 'h'},         {"version", required_argument, NULL, 'v'},
-    {"key", required_argument, NULL, 'k'},    {"output", required_argument, NULL, 'o'},
-    {"force", no_argument, NULL, 'f'},        {"security-counter", required_argument, NULL, 'c'},
-    {"board", required_argument, NULL, 'b'},  {"header-size", required_argument, NULL, 's'},
-    {"format", required_argument, NULL, 'F'}, {NULL, 0, NULL, 0},
+    {"help", no_argument, NULL, 'h'},
+    {"version", required_argument, NULL, 'v'},
+    {"key", required_argument, NULL, 'k'},
+    {"output", required_argument, NULL, 'o'},
+    {"force", no_argument, NULL, 'f'},
+    {"security-counter", required_argument, NULL, 'c'},
+    {"board", required_argument, NULL, 'b'},
+    {"header-size", required_argument, NULL, 's'},
+    {"format", required_argument, NULL, 'F'},
+    {"load-addr", required_argument, NULL, 'l'},
+    {NULL, 0, NULL, 0},
 };
 
 static const char help[] = "usage: dorysign COMMAND [OPTION]... WORD...\n"
@@ -34,6 +40,7 @@ static const char help[] = "usage: dorysign COMMAND [OPTION]... WORD...\n"
                            "  --security-counter N    devices refuse images with a lower one than theirs\n"
                            "  --board NAME            the only kind of board that takes it\n"
                            "  --header-size N         bytes ahead of the binary, 32 to 65535 (0x200)\n"
+                           "  --load-addr ADDRESS     the boot stage copies the image there, header and all\n"
                            "\n"
                            "  -f, --force    replace a key     -o, --output FILE    not to standard output\n"
                            "  -h, --help     show this         --version            alone: dorysign's own\n"
@@ -61,6 +68,14 @@ static int set_number(struct options *options, int letter, const char *text)
 {
     unsigned long number;
 
+    if (letter == 'l') {
+        if (!read_number(text, 0, UINT32_MAX, &number)) {
+            return usage(text, "an address is a number, 0 to 0xffffffff");
+        }
+        options->load_addr = (uint32_t)number;
+        options->has_load_addr = true;
+        return -1;
+    }
     if (letter == 'c') {
         if (!read_number(text, 0, UINT32_MAX, &number)) {
             return usage(text, "a security counter is a whole number, 0 to 4294967295");
@@ -128,6 +143,7 @@ static int set_option(struct options *options, int letter, char **argv)
     case 'F':
         return set_format(options, optarg);
     case 'c':
+    case 'l':
     case 's':
         return set_number(options, letter, optarg);
     case ':':

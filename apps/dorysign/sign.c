@@ -54,11 +54,11 @@ static size_t protected_size(const struct options *options)
 static void put_header(struct writer *writer, const struct options *options, size_t binary_len)
 {
     put_number(writer, DORY_IMAGE_MAGIC, 4);
-    put_number(writer, 0, 4); /* address to load at: with flags only */
+    put_number(writer, options->load_addr, 4);
     put_number(writer, options->header_size, 2);
     put_number(writer, (uint32_t)protected_size(options), 2);
     put_number(writer, (uint32_t)binary_len, 4);
-    put_number(writer, 0, 4); /* flags */
+    put_number(writer, options->has_load_addr ? DORY_IMAGE_FLAG_RAM_LOAD : 0, 4);
     put_number(writer, options->version.major, 1);
     put_number(writer, options->version.minor, 1);
     put_number(writer, options->version.revision, 2);

@@ -96,6 +96,14 @@ def test_options_of_sign_are_found_in_the_image(dorysign, key, binary, options, 
     assert image.protected == protected
 
 
+@pytest.mark.parametrize("text, address", [("0x20000400", 0x20000400), ("0", 0), ("4294967295", 0xFFFFFFFF)])
+def test_an_image_that_is_copied_to_ram_says_where(dorysign, key, binary, text, address):
+    image = images.Image(sign(dorysign, key, binary, "--load-addr", text))
+    image.check(key)
+    assert (image.flags, image.load_addr) == (0x20, address)
+    assert f"flags: 0x20, address: 0x{address:08x}\n" in expect(dorysign("show", "out.img"), DONE).out
+
+
 @pytest.mark.parametrize(
     "text, version",
     [("0", (0, 0, 0, 0)), ("1.2", (1, 2, 0, 0)), ("1.2.3", (1, 2, 3, 0)), ("1+7", (1, 0, 0, 7)),
@@ -426,6 +434,8 @@ FILES = ["in.bin", "out.img"]
         ([*SIGN, "--header-size", "65536", *FILES], "65536"),
         ([*SIGN, "--header-size", "0x", *FILES], "0x"),
         ([*SIGN, "--header-size", "0x20x", *FILES], "0x20x"),
+        ([*SIGN, "--load-addr", "0x100000000", *FILES], "0x100000000"),
+        ([*SIGN, "--load-addr", "ram", *FILES], "ram"),
         ([*SIGN, "--board", "", *FILES], "board"),
         ([*SIGN, "--board", "n" * 33, *FILES], "n" * 33),
         ([*SIGN, "--board", "a\nb", *FILES], "board"),
