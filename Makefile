@@ -23,7 +23,7 @@ APPS  := $(patsubst apps/%/,%,$(sort $(dir $(wildcard apps/*/*.c))))
 UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 BARE  := $(patsubst tests/unit/%.c,%,$(shell grep -L '"../../port/' $(wildcard tests/unit/test_*.c)))# need core only
 FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-BOARDS := mps2-an385 lm3s6965evb
+BOARDS := mps2-an385 lm3s6965evb emcraft-sf2
 EMBED := $(patsubst tests/embed/%.c,%,$(wildcard tests/embed/*.c))
 BOARD_C := $(wildcard port/lwip/*.c port/example/*.c boards/*/*.c tests/embed/lwip/*.c)
 C     := $(LIB) $(BOARD_C) $(wildcard apps/*/*.c tests/*/*.c)
@@ -222,6 +222,7 @@ size: | deps-check
 	@$(call image_size,mps2-an385)
 	@$(call image_size,lm3s6965evb,-no-commands-no-discovery,COMMANDS=0 DISCOVERY=0,32768 20480)
 	@$(call image_size,lm3s6965evb,,,40960 20480)
+	@$(call image_size,emcraft-sf2)
 
 # $1: board, $2: what its build folder's name ends with, $3: settings, $4: bytes of flash, bytes of RAM
 image_size = $(MAKE) --no-print-directory firmware BOARD=$1 $3 && tests/tools/image_size.py build/boards/$1$2/dory.elf $4

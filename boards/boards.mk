@@ -5,7 +5,7 @@
 
 # ---- What may be chosen: make NAME=VALUE ------------------------------------
 
-BOARD    ?= mps2-an385#        mps2-an385, lm3s6965evb or hosted
+BOARD    ?= mps2-an385#        mps2-an385, lm3s6965evb, emcraft-sf2 or hosted
 PORT     ?= 9002#              on this machine, where `run` forwards to the board
 COMMANDS ?= 1#                 0: an image without commands; it has a build folder of its own
 DISCOVERY ?= 1#                0: an image that is not found by `dory discover`
@@ -13,6 +13,7 @@ NAME     ?=#                   what others see of the device, 32 bytes at most; 
 SIZED_PORT  ?=#                a port for plain clients of the commands, in the sized form; none unless given
 HEADED_PORT ?=#                the same in the headed form
 SD       ?=#                   the SD card's image for `run`; made when it is missing
+NOR      ?=#                   the NOR flash's image for `run`, likewise
 CROSS    ?= arm-none-eabi-#    what the names of the compiler's tools begin with
 
 # ---- Each board's own -------------------------------------------------------
@@ -30,6 +31,10 @@ config.lm3s6965evb    := -DSLOT_STORE_PAGE=512 -DCOMMAND_LINE=64
 qemu.lm3s6965evb      := -M lm3s6965evb
 sd.lm3s6965evb        := 64M
 
+optimize.emcraft-sf2  := -Os -flto -flto-partition=none
+qemu.emcraft-sf2      := -M emcraft-sf2
+nor.emcraft-sf2       := 16M
+
 # ---- Sources and flags ------------------------------------------------------
 
 board       := $(strip $(BOARD))
@@ -41,7 +46,7 @@ $(if $(findstring ',$(name))$(findstring ",$(name))$(findstring \,$(name)),$(err
 name_flag   := $(if $(name),-DBOARD_NAME='"$(name)"')
 plain_ports := $(strip $(SIZED_PORT) $(HEADED_PORT))
 $(if $(plain_ports),$(if $(filter 0,$(COMMANDS)),$(error SIZED_PORT and HEADED_PORT need COMMANDS=1)))
-$(if $(plain_ports),$(if $(filter lm3s6965evb,$(board)),$(error lm3s6965evb has too little RAM for SIZED_PORT and HEADED_PORT)))
+$(if $(plain_ports),$(if $(filter lm3s6965evb emcraft-sf2,$(board)),$(error $(board) has too little RAM for SIZED_PORT and HEADED_PORT)))
 features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DDORY_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY)) \
                -DBOARD_SIZED_PORT=$(or $(strip $(SIZED_PORT)),0) -DBOARD_HEADED_PORT=$(or $(strip $(HEADED_PORT)),0) $(name_flag)
 board_build := build/boards/$(board)$(if $(filter 0,$(COMMANDS)),-no-commands)$(if $(filter 0,$(DISCOVERY)),-no-discovery)$(SIZED_PORT:%=-sized-%)$(HEADED_PORT:%=-headed-%)
@@ -135,20 +140,26 @@ firmware-bench: $(bench_elf)
 
 -include $(bench_objs:.o=.d)
 
+# The emcraft-sf2 has no room for files of 8 MB.
+benched := $(filter-out emcraft-sf2,$(BOARDS))
+
 ## Measure the emulated boards, in instructions a byte, and hold them against their goals
 bench-boards: | deps-check
-	@for board in $(BOARDS); do $(MAKE) --no-print-directory BOARD=$$board firmware-bench; done
+	@for board in $(benched); do $(MAKE) --no-print-directory BOARD=$$board firmware-bench; done
 	@tests/bench/boards.py --build build/boards --json build/bench-boards.json
 
 # ---- Running ----------------------------------------------------------------
 
 sd_image = $(or $(SD),$(board_build)/sd.img)
+nor_image = $(or $(NOR),$(board_build)/nor.img)
 
 ## Run the firmware of BOARD, in QEMU but for hosted, its port 9002 at 127.0.0.1:PORT; Ctrl-A X ends QEMU
 run: firmware
 	@$(if $(sd.$(board)),[ -e $(sd_image) ] || truncate -s $(sd.$(board)) $(sd_image))
+	@$(if $(nor.$(board)),[ -e $(nor_image) ] || head -c $(nor.$(board)) /dev/zero | tr '\000' '\377' >$(nor_image))
 	$(if $(filter hosted,$(board)),build/hosted-gcc/hosted --listen 127.0.0.1:$(strip $(PORT))$(SIZED_PORT:%= --sized-commands 127.0.0.1:%)$(HEADED_PORT:%= --headed-commands 127.0.0.1:%),qemu-system-arm $(qemu.$(board)) -kernel $(board_elf) -nographic \
 	    -nic user$(comma)hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002$(comma)hostfwd=udp:127.0.0.1:$(strip $(PORT))-:9002$(plain_ports:%=$(comma)hostfwd=tcp:127.0.0.1:%-:%) \
-	    $(if $(sd.$(board)),-drive if=sd$(comma)format=raw$(comma)file=$(sd_image)))
+	    $(if $(sd.$(board)),-drive if=sd$(comma)format=raw$(comma)file=$(sd_image)) \
+	    $(if $(nor.$(board)),-drive if=mtd$(comma)format=raw$(comma)file=$(nor_image)))
 
 comma := ,

@@ -21,6 +21,7 @@ from harness import REPOSITORY, SANITIZER, poll_until
 BOARDS = REPOSITORY / "build/boards"
 START_SECONDS = 30
 PLAIN = {"sized": 9003, "headed": 9004}  # the ports of older clients, in images that have them
+STORAGE = {"lm3s6965evb": ("sd", 64 * harness.MIB), "emcraft-sf2": ("mtd", 16 * harness.MIB)}  # QEMU's interface, bytes
 STATISTICS = re.compile(r"^heap (\d+) pools((?: \d+)+) sessions (\d+) stack (\d+) of (\d+)$", re.MULTILINE)
 
 
@@ -180,10 +181,15 @@ class Qemu(Board):
         self.options = options
         self.uart = None
         self.image = None
-        if name == "lm3s6965evb" and storage:
-            self.image = self.folder / "sd.img"
+        self.drive = []
+        self.is_written_behind = False
+        if name in STORAGE and storage:
+            interface, size = STORAGE[name]
+            self.is_written_behind = interface == "mtd"
+            self.image = self.folder / "storage.img"
             with open(self.image, "wb") as file:
-                file.truncate(64 * harness.MIB)
+                file.write(b"\xff" * size) if interface == "mtd" else file.truncate(size)
+            self.drive = ["-drive", f"if={interface},format=raw,file={self.image}"]
 
     def start(self):
         port = int(harness.steady_address().rsplit(":", 1)[1])
@@ -199,9 +205,7 @@ class Qemu(Board):
         words += ["-nic", ",".join(["user,id=net0", *forwards, udp])]
         words += ["-chardev", f"socket,id=uart,path={uart},server=on,wait=on,logfile={self.folder}/uart-{self.runs + 1}.log"]
         words += ["-serial", "chardev:uart", "-qmp", f"unix:{monitor},server=on,wait=off"]
-        if self.image:
-            words += ["-drive", f"if=sd,format=raw,file={self.image}"]
-        self._spawn([*words, *self.options], stdin=subprocess.DEVNULL)
+        self._spawn([*words, *self.drive, *self.options], stdin=subprocess.DEVNULL)
         poll_until(uart.exists, "QEMU's UART", START_SECONDS)
         self.uart = socket.socket(socket.AF_UNIX)
         poll_until(lambda: self._connected(uart), "QEMU's UART", START_SECONDS)
@@ -257,6 +261,13 @@ class Qemu(Board):
         process.terminate()
         process.wait(harness.PATIENCE)
         self.uart.close()
+
+    def kill(self):
+        """A cut of the power. QEMU writes a NOR flash behind: SIGTERM stops the processor at once, too, and finishes that."""
+        if self.is_written_behind:
+            self.stop()
+        else:
+            super().kill()
 
 
 def make(name, folder, *options, **more):

@@ -13,8 +13,8 @@ from harness import DONE, MIB, MISMATCH, REFUSED, pattern, poll_until
 from wire import PATIENCE
 
 hosted = pytest.mark.board("hosted")
-emulated = pytest.mark.board("mps2-an385", "lm3s6965evb")
-with_card = pytest.mark.board("lm3s6965evb")
+emulated = pytest.mark.board("mps2-an385", "lm3s6965evb", "emcraft-sf2")
+kept = pytest.mark.board("lm3s6965evb", "emcraft-sf2")
 
 
 # How many times as fast the clock of a hosted board runs, where a test would wait for retransmissions all day.
@@ -208,7 +208,7 @@ def test_a_board_without_storage_serves_and_says_so(board, dory):
 # --- restarts ---
 
 
-@pytest.mark.board("hosted", "lm3s6965evb")
+@pytest.mark.board("hosted", "lm3s6965evb", "emcraft-sf2")
 @pytest.mark.slow
 def test_killed_20_times_during_a_put_old_or_new_is_there_and_the_put_resumes(board):
     made = board(storage=True)
@@ -238,7 +238,7 @@ def test_killed_20_times_during_a_put_old_or_new_is_there_and_the_put_resumes(bo
         old = data
 
 
-@with_card
+@kept
 def test_files_survive_a_restart(board):
     made = board()
     made.put("f", pattern(50_000))

@@ -11,9 +11,9 @@ import gdb
 import wire
 from harness import DONE, REFUSED, REPOSITORY, pattern, poll_until
 
-ALL = ("hosted", "mps2-an385", "lm3s6965evb")
+ALL = ("hosted", "mps2-an385", "lm3s6965evb", "emcraft-sf2")
 everywhere = pytest.mark.board(*ALL)
-emulated = pytest.mark.board("mps2-an385", "lm3s6965evb")
+emulated = pytest.mark.board("mps2-an385", "lm3s6965evb", "emcraft-sf2")
 
 COMMANDS = ["help", "version", "uptime", "mem", "net", "reboot"]
 
@@ -388,7 +388,7 @@ def test_a_state_that_the_processor_does_not_have_leaves_its_registers_in_the_lo
     assert hfsr == FORCED
 
 
-@pytest.mark.board("mps2-an385")  # QEMU's lm3s6965evb takes no notice of such a write
+@pytest.mark.board("mps2-an385", "emcraft-sf2")  # QEMU's lm3s6965evb takes no notice of such a write
 def test_a_write_to_nowhere_leaves_its_registers_in_the_log(debugged):
     made, stopped = debugged
     place = symbols(made.name_of_board)["memcpy"]

@@ -273,7 +273,7 @@ def test_without_discovery_no_datagram_is_taken(server):
 # --- boards ---
 
 
-@pytest.mark.board("hosted", "mps2-an385", "lm3s6965evb")
+@pytest.mark.board("hosted", "mps2-an385", "lm3s6965evb", "emcraft-sf2")
 def test_a_board_counts_what_it_did_not_answer(board):
     made = board()
 
