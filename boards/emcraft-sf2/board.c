@@ -55,7 +55,7 @@ static const struct flash_device *begin_flash(void)
     const struct flash_device *whole = spi_nor_begin(&chip, spi_begin());
     return whole == NULL || whole->size <= BOARD_STORE_OFF
                ? NULL
-               : flash_window_begin(&store_window, whole, BOARD_STORE_OFF, whole->size - BOARD_STORE_OFF);
+               : flash_window_begin(&store_window, whole, BOARD_STORE_OFF, whole->size - BOARD_STORE_OFF, BOARD_PAGE);
 }
 
 void board_begin(void)

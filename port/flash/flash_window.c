@@ -25,11 +25,12 @@ static const struct flash_operations with_erase = {
 static const struct flash_operations without_erase = {.read = read_window, .program = program_window};
 
 const struct flash_device *flash_window_begin(struct flash_window *window, const struct flash_device *whole,
-                                              uint64_t off, uint64_t size)
+                                              uint64_t off, uint64_t size, uint32_t page_size)
 {
     uint32_t unit = whole->sector_size != 0 ? whole->sector_size : whole->page_size;
 
-    if (off > whole->size || size > whole->size - off || off % unit != 0 || size % unit != 0) {
+    if (off > whole->size || size > whole->size - off || off % unit != 0 || size % unit != 0 || page_size == 0 ||
+        whole->page_size % page_size != 0) {
         return NULL;
     }
     window->whole = whole;
@@ -38,5 +39,6 @@ const struct flash_device *flash_window_begin(struct flash_window *window, const
     window->flash.operations = whole->sector_size != 0 ? &with_erase : &without_erase;
     window->flash.ctx = window;
     window->flash.size = size;
+    window->flash.page_size = page_size;
     return &window->flash;
 }

@@ -16,12 +16,13 @@ struct flash_window {
 };
 
 /* Makes `*window` the `size` bytes of `whole` that begin at `off`; both are whole sectors, or whole pages where nothing is
- * erased. `window` and `whole` must stay. Returns the window's storage, or NULL: it is not inside `whole`, or not on such
- * borders.
+ * erased. Its pages have `page_size` bytes: those of `whole`, or fewer, where its driver says that it can. `window` and
+ * `whole` must stay. Returns the window's storage, or NULL: it is not inside `whole`, or not on such borders, or `whole` has
+ * no pages of that size.
  *
  * Each window keeps flash_device.h's rules by itself; that the users of two windows do not disturb each other is the
  * driver's affair (spi_nor.h lets the second one wait). */
 const struct flash_device *flash_window_begin(struct flash_window *window, const struct flash_device *whole,
-                                              uint64_t off, uint64_t size);
+                                              uint64_t off, uint64_t size, uint32_t page_size);
 
 #endif

@@ -134,17 +134,29 @@ static bool take(struct spi_nor *nor, uint64_t off)
     return true;
 }
 
-static bool is_page_at(const struct spi_nor *nor, uint32_t off, const uint8_t *data)
+/* Whether what was programmed is there. */
+static bool is_at(const struct spi_nor *nor, uint32_t off, const uint8_t *data, size_t len)
 {
     uint8_t found[COMPARED];
 
-    for (uint32_t i = 0; i < SPI_NOR_PAGE; i += COMPARED) {
-        transfer_at(nor, READ, off + i, NULL, found, COMPARED);
-        if (memcmp(found, data + i, COMPARED) != 0) {
+    for (size_t i = 0; i < len; i += COMPARED) {
+        size_t piece = len - i < COMPARED ? len - i : COMPARED;
+
+        transfer_at(nor, READ, off + (uint32_t)i, NULL, found, piece);
+        if (memcmp(found, data + i, piece) != 0) {
             return false;
         }
     }
     return true;
+}
+
+/* What the chip can program at once of `len` bytes at `off`: up to the end of the page, where it would go on at its
+ * beginning. */
+static size_t piece_of_page(uint32_t off, size_t len)
+{
+    size_t left = SPI_NOR_PAGE - off % SPI_NOR_PAGE;
+
+    return len < left ? len : left;
 }
 
 static int program_chip(void *ctx, uint64_t off, const uint8_t *data, size_t len)
@@ -154,12 +166,13 @@ static int program_chip(void *ctx, uint64_t off, const uint8_t *data, size_t len
     if (!take(nor, off)) {
         return DORY_MORE;
     }
-    const uint8_t *page = data + nor->programmed;
-    uint32_t page_off = (uint32_t)(off + nor->programmed);
-    int result = write_step(nor, PAGE_PROGRAM, page_off, page, SPI_NOR_PAGE, PAGE_MS);
+    const uint8_t *from = data + nor->programmed;
+    uint32_t to = (uint32_t)(off + nor->programmed);
+    size_t piece = piece_of_page(to, len - nor->programmed);
+    int result = write_step(nor, PAGE_PROGRAM, to, from, piece, PAGE_MS);
     if (result == DORY_OK) {
-        nor->programmed += SPI_NOR_PAGE;
-        result = !is_page_at(nor, page_off, page) ? DORY_IO_ERROR : nor->programmed < len ? DORY_MORE : DORY_OK;
+        nor->programmed += piece;
+        result = !is_at(nor, to, from, piece) ? DORY_IO_ERROR : nor->programmed < len ? DORY_MORE : DORY_OK;
     }
     nor->taken = result == DORY_MORE;
     return result;

@@ -15,6 +15,10 @@
  *    gone is DORY_IO_ERROR; so is every call until it answers again.
  *  - Several users may share the chip, a window each (flash_window.h): while it
  *    works for one of them, the others get DORY_MORE.
+ *  - Any bytes of a page can be programmed that have not been since the sector
+ *    was erased: a window may have smaller pages, as slots for firmware want.
+ *    Chips that correct errors allow that but once a page, or a group of bytes;
+ *    their data sheets say so.
  */
 #ifndef SPI_NOR_H
 #define SPI_NOR_H

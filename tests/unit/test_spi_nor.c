@@ -391,7 +391,8 @@ static void a_window_reaches_its_part_and_nothing_else(void **state)
 {
     struct bench *bench = begin();
     struct flash_window window;
-    const struct flash_device *part = flash_window_begin(&window, bench->flash, 3 * SPI_NOR_SECTOR, 2 * SPI_NOR_SECTOR);
+    const struct flash_device *part =
+        flash_window_begin(&window, bench->flash, 3 * SPI_NOR_SECTOR, 2 * SPI_NOR_SECTOR, SPI_NOR_PAGE);
     uint8_t found[256];
 
     (void)state;
@@ -413,12 +414,51 @@ static void a_window_beyond_the_chip_or_across_a_sector_is_refused(void **state)
     struct flash_window window;
 
     (void)state;
-    assert_non_null(flash_window_begin(&window, bench->flash, 0, CHIP_SIZE));
-    assert_null(flash_window_begin(&window, bench->flash, 0, CHIP_SIZE + SPI_NOR_SECTOR));
-    assert_null(flash_window_begin(&window, bench->flash, CHIP_SIZE + SPI_NOR_SECTOR, SPI_NOR_SECTOR));
-    assert_null(flash_window_begin(&window, bench->flash, SPI_NOR_SECTOR, UINT64_MAX - SPI_NOR_SECTOR + 1));
-    assert_null(flash_window_begin(&window, bench->flash, 256, SPI_NOR_SECTOR));
-    assert_null(flash_window_begin(&window, bench->flash, 0, SPI_NOR_SECTOR + 256));
+    assert_non_null(flash_window_begin(&window, bench->flash, 0, CHIP_SIZE, SPI_NOR_PAGE));
+    assert_null(flash_window_begin(&window, bench->flash, 0, CHIP_SIZE + SPI_NOR_SECTOR, SPI_NOR_PAGE));
+    assert_null(flash_window_begin(&window, bench->flash, CHIP_SIZE + SPI_NOR_SECTOR, SPI_NOR_SECTOR, SPI_NOR_PAGE));
+    assert_null(
+        flash_window_begin(&window, bench->flash, SPI_NOR_SECTOR, UINT64_MAX - SPI_NOR_SECTOR + 1, SPI_NOR_PAGE));
+    assert_null(flash_window_begin(&window, bench->flash, 256, SPI_NOR_SECTOR, SPI_NOR_PAGE));
+    assert_null(flash_window_begin(&window, bench->flash, 0, SPI_NOR_SECTOR + 256, SPI_NOR_PAGE));
+    end(bench);
+}
+
+static void a_window_may_have_smaller_pages(void **state)
+{
+    struct bench *bench = begin();
+    struct flash_window window;
+    const struct flash_device *part = flash_window_begin(&window, bench->flash, 0, SPI_NOR_SECTOR, 8);
+    uint8_t expected[3 * SPI_NOR_PAGE];
+    uint8_t found[sizeof expected];
+
+    (void)state;
+    assert_non_null(part);
+    assert_int_equal(part->page_size, 8);
+    assert_int_equal(erase_at(part, 0), DORY_OK);
+    assert_int_equal(program_at(part, 16, some_bytes(), 8), DORY_OK);
+    assert_int_equal(program_at(part, 0, some_bytes() + 100, 8), DORY_OK);
+    /* From the middle of a page to that of the next but one: the chip itself would go round in the first. */
+    assert_int_equal(program_at(part, 200, some_bytes(), 2 * SPI_NOR_PAGE), DORY_OK);
+    memset(expected, 0xFF, sizeof expected);
+    memcpy(expected + 16, some_bytes(), 8);
+    memcpy(expected, some_bytes() + 100, 8);
+    memcpy(expected + 200, some_bytes(), 2 * SPI_NOR_PAGE);
+    assert_int_equal(read_at(part, 0, found, sizeof found), DORY_OK);
+    assert_memory_equal(found, expected, sizeof expected);
+    assert_int_equal(program_at(part, 16, some_bytes() + 1, 8), DORY_IO_ERROR); /* not twice */
+    end(bench);
+}
+
+static void a_window_has_no_larger_pages_and_no_odd_ones(void **state)
+{
+    struct bench *bench = begin();
+    struct flash_window window;
+
+    (void)state;
+    assert_null(flash_window_begin(&window, bench->flash, 0, SPI_NOR_SECTOR, 2 * SPI_NOR_PAGE));
+    assert_null(flash_window_begin(&window, bench->flash, 0, SPI_NOR_SECTOR, 24));
+    assert_null(flash_window_begin(&window, bench->flash, 0, SPI_NOR_SECTOR, 0));
     end(bench);
 }
 
@@ -426,8 +466,9 @@ static void while_the_chip_works_for_one_user_the_other_waits(void **state)
 {
     struct bench *bench = begin();
     struct flash_window windows[2];
-    const struct flash_device *one = flash_window_begin(&windows[0], bench->flash, 0, SPI_NOR_SECTOR);
-    const struct flash_device *other = flash_window_begin(&windows[1], bench->flash, SPI_NOR_SECTOR, SPI_NOR_SECTOR);
+    const struct flash_device *one = flash_window_begin(&windows[0], bench->flash, 0, SPI_NOR_SECTOR, SPI_NOR_PAGE);
+    const struct flash_device *other =
+        flash_window_begin(&windows[1], bench->flash, SPI_NOR_SECTOR, SPI_NOR_SECTOR, SPI_NOR_PAGE);
     uint8_t byte;
 
     (void)state;
@@ -519,6 +560,8 @@ int main(void)
         cmocka_unit_test(a_chip_that_never_gets_done_is_an_io_error_until_it_does),
         cmocka_unit_test(a_window_reaches_its_part_and_nothing_else),
         cmocka_unit_test(a_window_beyond_the_chip_or_across_a_sector_is_refused),
+        cmocka_unit_test(a_window_may_have_smaller_pages),
+        cmocka_unit_test(a_window_has_no_larger_pages_and_no_odd_ones),
         cmocka_unit_test(while_the_chip_works_for_one_user_the_other_waits),
         cmocka_unit_test(the_slot_store_finds_a_file_on_it_after_a_restart),
     };
