@@ -249,6 +249,28 @@ def test_files_survive_a_restart(board):
     assert {name: size for name, size in made.listing().items() if name != "log"} == {"f": 50_000, "folder/g": 4}
 
 
+@pytest.mark.board("emcraft-sf2")
+def test_files_leave_the_slots_for_firmware_alone(board):
+    made = board()
+    slots = 4 * MIB  # the first of the chip
+
+    def content():
+        made.stop()
+        whole = made.image.read_bytes()
+        made.start()
+        return whole[:slots], whole[slots:]
+
+    firmware, before = content()
+    files = {f"f{i}": pattern(100_000, i) for i in range(7)}
+    for name, data in files.items():
+        made.put(name, data)
+    after, stored = content()
+    assert after == firmware
+    assert stored != before
+    for name, data in files.items():
+        assert made.get(name) == data
+
+
 @emulated
 def test_the_network_comes_back_after_a_restart(board):
     made = board()
