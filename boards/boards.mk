@@ -67,7 +67,7 @@ bearssl_flags  := -I$(bearssl_source)/src -I$(bearssl_source)/inc
 # A board that checks images says so: check.BOARD := 1.
 firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/common/*.c boards/$(board)/*.c \
                $(if $(check.$(board)),port/bearssl/*.c))
-firmware    := $(filter-out $(if $(filter 0,$(COMMANDS)),boards/common/crash_log.c boards/common/device_commands.c),$(firmware))
+firmware    := $(filter-out $(if $(filter 0,$(COMMANDS)),$(addprefix boards/common/,crash_log.c device_commands.c device_restart.c)),$(firmware))
 board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o) \
                $(if $(check.$(board)),$(bearssl:%=$(board_build)/bearssl/%.o))
 

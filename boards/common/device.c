@@ -170,7 +170,7 @@ static void keep_house(struct device *device)
     sys_check_timeouts();
     check_address(device);
     (void)slot_store_run(&device->store);
-    device_commands_poll(device);
+    device_restart_poll(device);
 }
 
 uint32_t device_poll(struct device *device)

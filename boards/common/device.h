@@ -15,6 +15,7 @@
 #include "../../port/service.h"
 #include "device_commands.h"
 #include "device_plain.h"
+#include "device_restart.h"
 #include <board_config.h> /* the board's own */
 
 /* Of TCP and UDP. */
@@ -33,6 +34,9 @@ struct device {
 #endif
 #if BOARD_PLAIN
     struct device_plain plain[BOARD_PLAIN_FORMS];
+#endif
+#if BOARD_COMMANDS || BOARD_FIRMWARE
+    struct device_restart restart;
 #endif
     uint32_t begun_ms;
     uint32_t housekept_ms;

@@ -13,9 +13,6 @@
 #include "device.h"
 #include "log.h"
 
-/* How long an answer may take to reach its peer before the board restarts. */
-#define RESTART_PATIENCE_MS 1000
-
 #define SECONDS_A_DAY 86400U
 
 /* 2^32 ms in seconds, and the milliseconds over. */
@@ -89,14 +86,9 @@ static int run_uptime(struct command_output *out, int argc, const char *const *a
 
 static int run_reboot(struct command_output *out, int argc, const char *const *argv)
 {
-    struct device_commands *commands = &device_of(out)->commands;
-
     (void)argc;
     (void)argv;
-    if (!commands->restarts) {
-        commands->restarts = true;
-        commands->restarts_ms = board_now_ms();
-    }
+    device_restart_soon(device_of(out), CRASH_LOG_COMMAND, "reboot command");
     return 0;
 }
 
@@ -248,25 +240,12 @@ void device_commands_begin(struct device *device)
     log_text("\n");
 }
 
-/* Whether every command has ended, and all answers have arrived. */
-static bool is_all_said(const struct device *device)
+bool device_commands_are_done(const struct device *device)
 {
     for (unsigned i = 0; i < BOARD_SESSIONS + BOARD_PLAIN; i++) {
         if (device->commands.runs[i].used) {
             return false;
         }
     }
-    return service_is_sent(&device->service) && device_plain_is_sent(device);
-}
-
-void device_commands_poll(struct device *device)
-{
-    const struct device_commands *own = &device->commands;
-
-    if (own->restarts && (is_all_said(device) || board_now_ms() - own->restarts_ms >= RESTART_PATIENCE_MS)) {
-        service_stop(&device->service);
-        log_text("restarting: reboot command\n");
-        crash_log_restarting(CRASH_LOG_COMMAND);
-        board_restart();
-    }
+    return true;
 }

@@ -14,8 +14,6 @@ struct device_commands {
     struct command_table table;
     struct command_run runs[BOARD_SESSIONS + BOARD_PLAIN];
     struct own_files files;
-    bool restarts;        /* `reboot` was run */
-    uint32_t restarts_ms; /* since when */
 };
 
 #if BOARD_COMMANDS
@@ -23,8 +21,8 @@ struct device_commands {
 /* Gives the server its commands, and puts the device's own files before its store. */
 void device_commands_begin(struct device *device);
 
-/* Restarts the board when it is time to. */
-void device_commands_poll(struct device *device);
+/* Returns whether every command has ended. */
+bool device_commands_are_done(const struct device *device);
 
 #else
 
@@ -33,9 +31,10 @@ static inline void device_commands_begin(struct device *device)
     (void)device;
 }
 
-static inline void device_commands_poll(struct device *device)
+static inline bool device_commands_are_done(const struct device *device)
 {
     (void)device;
+    return true;
 }
 
 #endif

@@ -7,7 +7,7 @@ HOSTED_VARIANTS := gcc asan cov
 
 HOSTED_LWIP := $(lwip:%=$(lwip_source)/%.c)
 HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c) \
-    $(addprefix boards/common/,crash_log.c device.c device_commands.c device_discovery.c device_plain.c log.c timers.c) \
+    $(addprefix boards/common/,crash_log.c device.c device_commands.c device_discovery.c device_plain.c device_restart.c log.c timers.c) \
     $(wildcard boards/hosted/*.c)
 HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_DIR)/src/include \
     -DBOARD_COMMANDS=1 -DBOARD_DISCOVERY=1 -DBOARD_SIZED_PORT=9003 -DBOARD_HEADED_PORT=9004 $(name_flag)
