@@ -260,11 +260,12 @@ build/lint/tests/%.tidy: TIDY := --checks=-clang-analyzer-*,-readability-functio
 
 # What only boards compile has their configuration, and newlib's headers.
 newlib_include = $(dir $(shell arm-none-eabi-gcc -print-file-name=libc.a))../include
-board_tidy = --target=arm-none-eabi -mcpu=cortex-m3 -mthumb $(features) -Iboards/$1 -Iboards/common \
+board_tidy = --target=arm-none-eabi -mcpu=cortex-m3 -mthumb $(features) $(call slot_flags,$1) -Iboards/$1 -Iboards/common \
     -isystem $(LWIP_DIR)/src/include -isystem build/boards/include -isystem $(newlib_include)
 TIDY_FLAGS = $(CONFIG) $(CPPFLAGS) -pthread
 $(foreach folder,port/lwip boards/hosted,$(eval build/lint/$(folder)/%.tidy: TIDY_FLAGS = $(HOSTED_CPPFLAGS)))
 build/lint/boards/bench/%.tidy build/lint/boards/common/%.tidy: TIDY_FLAGS = $(call board_tidy,mps2-an385)
+build/lint/boards/common/device_firmware.tidy: TIDY_FLAGS = $(HOSTED_CPPFLAGS)
 $(foreach name,$(BOARDS),$(eval build/lint/boards/$(name)/%.tidy: TIDY_FLAGS = $$(call board_tidy,$(name))))
 
 build/lint/%.tidy: %.c $(H) .clang-tidy | deps-check build/boards/include/jsmn.h

@@ -14,6 +14,9 @@ SIZED_PORT  ?=#                a port for plain clients of the commands, in the 
 HEADED_PORT ?=#                the same in the headed form
 SD       ?=#                   the SD card's image for `run`; made when it is missing
 NOR      ?=#                   the NOR flash's image for `run`, likewise
+FIRMWARE_KEY ?= build/firmware-key.pem# signs firmware for boards with slots; that one is made when it is missing
+VERSION  ?= 0.1.0#             of the image that `firmware` signs for such a board
+TRIAL    ?= 180#               seconds in which a new image must be confirmed there
 CROSS    ?= arm-none-eabi-#    what the names of the compiler's tools begin with
 
 # ---- Each board's own -------------------------------------------------------
@@ -35,6 +38,8 @@ optimize.emcraft-sf2  := -Os -flto -flto-partition=none
 qemu.emcraft-sf2      := -M emcraft-sf2
 nor.emcraft-sf2       := 16M
 
+firmware.hosted       := 1
+
 # ---- Sources and flags ------------------------------------------------------
 
 board       := $(strip $(BOARD))
@@ -49,8 +54,14 @@ $(if $(plain_ports),$(if $(filter 0,$(COMMANDS)),$(error SIZED_PORT and HEADED_P
 $(if $(plain_ports),$(if $(filter lm3s6965evb emcraft-sf2,$(board)),$(error $(board) has too little RAM for SIZED_PORT and HEADED_PORT)))
 features    := -DBOARD_COMMANDS=$(strip $(COMMANDS)) -DDORY_COMMANDS=$(strip $(COMMANDS)) -DBOARD_DISCOVERY=$(strip $(DISCOVERY)) \
                -DBOARD_SIZED_PORT=$(or $(strip $(SIZED_PORT)),0) -DBOARD_HEADED_PORT=$(or $(strip $(HEADED_PORT)),0) $(name_flag)
+$(if $(shell [ '$(strip $(TRIAL))' -ge 1 ] 2>&1 || echo no),$(error TRIAL is a number of seconds))
+# $1: board. One with slots for firmware says so: firmware.BOARD := 1.
+slot_flags   = $(foreach name,BOARD_FIRMWARE DORY_FIRMWARE,-D$(name)=$(or $(firmware.$1),0)) -DBOARD_TRIAL_S=$(strip $(TRIAL))
 board_build := build/boards/$(board)$(if $(filter 0,$(COMMANDS)),-no-commands)$(if $(filter 0,$(DISCOVERY)),-no-discovery)$(SIZED_PORT:%=-sized-%)$(HEADED_PORT:%=-headed-%)
 board_elf   := $(board_build)/dory.elf
+version     := $(if $(filter environment,$(origin VERSION)),0.1.0,$(strip $(VERSION)))
+board_image := $(if $(firmware.$(board)),$(board_build)/dory-$(version).img)
+hosted_image := build/hosted-gcc/hosted-$(version).img
 lwip_source := $(strip $(LWIP_DIR))/src
 lwip_core   := def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp
 lwip_ipv4   := dhcp etharp icmp ip4 ip4_addr
@@ -64,16 +75,19 @@ bearssl        := codec/ccopy codec/dec32be codec/enc32be $(bearssl_ecdsa:%=ec/e
                   $(addprefix ec/ec_,secp256r1 secp384r1 secp521r1) hash/sha2small $(bearssl_i31:%=int/i31_%) int/i32_div32
 bearssl_flags  := -I$(bearssl_source)/src -I$(bearssl_source)/inc
 
-# A board that checks images says so: check.BOARD := 1.
+slots       := $(firmware.$(board))
 firmware    := $(wildcard core/*.c port/*.c port/lwip/*.c port/flash/*.c boards/common/*.c boards/$(board)/*.c \
-               $(if $(check.$(board)),port/bearssl/*.c))
-firmware    := $(filter-out $(if $(filter 0,$(COMMANDS)),$(addprefix boards/common/,crash_log.c device_commands.c device_restart.c)),$(firmware))
+               $(if $(slots),port/bearssl/*.c)) $(if $(slots),build/firmware-key.c)
+left_out    := $(if $(slots),,boards/common/device_firmware.c) \
+               $(if $(filter 0,$(COMMANDS)),boards/common/crash_log.c boards/common/device_commands.c \
+               $(if $(slots),,boards/common/device_restart.c))
+firmware    := $(filter-out $(left_out),$(firmware))
 board_objs  := $(firmware:%.c=$(board_build)/obj/%.o) $(lwip:%=$(board_build)/lwip/%.o) \
-               $(if $(check.$(board)),$(bearssl:%=$(board_build)/bearssl/%.o))
+               $(if $(slots),$(bearssl:%=$(board_build)/bearssl/%.o))
 
-# The code asks with `#if BOARD_COMMANDS`, `#if BOARD_DISCOVERY`.
+# The code asks with `#if BOARD_COMMANDS`, `#if BOARD_DISCOVERY`, `#if BOARD_FIRMWARE`.
 # -MD, for -MMD doesn't see what lwIP's headers include: lwipopts.h and board_config.h.
-board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) $(config.$(board)) $(features) -ffunction-sections -fdata-sections \
+board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) $(config.$(board)) $(features) $(call slot_flags,$(board)) -ffunction-sections -fdata-sections \
                -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include \
                -isystem $(bearssl_source)/inc -MD -MP
 board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings \
@@ -84,7 +98,7 @@ board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--
 .PHONY: firmware firmware-bench run bench-boards
 
 ## Build the firmware of BOARD, in build/boards/BOARD/
-firmware: $(if $(filter hosted,$(board)),build/hosted-gcc/hosted,$(board_elf) $(board_build)/dory.bin)
+firmware: $(if $(filter hosted,$(board)),build/hosted-gcc/hosted $(hosted_image),$(board_elf) $(board_build)/dory.bin $(board_image))
 	@$(if $(filter hosted,$(board)),,$(CROSS)size $<)
 
 # In a folder of its own: the host's other headers must not be seen by the cross compiler.
@@ -113,11 +127,29 @@ $(board_build)/obj/boards/common/startup.o $(board_build)/obj/boards/common/memo
 $(board_build)/dory.bin: $(board_elf)
 	$(call say,COPY) $(CROSS)objcopy -O binary $< $@
 
-# Changes when the name does: then what has it is compiled anew.
-build/boards/name: always
-	@mkdir -p $(@D); printf '%s' '$(name)' | cmp -s - $@ || printf '%s' '$(name)' >$@
+# A key that is asked for by name is never made: it may be a misspelt one. Of two makes at the same time one is first.
+build/firmware-key.pem: | build/gcc/dorysign
+	$(call say,KEY) build/gcc/dorysign keygen -o $@.$$$$; ln $@.$$$$ $@ || true; rm $@.$$$$
 
-$(board_build)/obj/boards/common/device.o $(HOSTED_VARIANTS:%=build/hosted-%/obj/boards/common/device.o): build/boards/name
+# Changes when the key does: then what has it is compiled anew.
+build/firmware-key.c: $(FIRMWARE_KEY) always | build/gcc/dorysign
+	@build/gcc/dorysign pubkey --format c $< >$@.$$$$; cmp -s $@.$$$$ $@ && rm $@.$$$$ || mv $@.$$$$ $@
+
+# What a board with slots runs. $1: board
+sign = $(call say,SIGN) build/gcc/dorysign sign --key $(FIRMWARE_KEY) --version $(version) --board $1 \
+       $(load_addr.$1:%=--load-addr %) $< $@
+
+$(board_build)/dory-$(version).img: $(board_build)/dory.bin $(FIRMWARE_KEY) | build/gcc/dorysign
+	$(call sign,$(board))
+
+# Each changes when the setting does: then what has it is compiled anew.
+build/boards/name: setting = $(name)
+build/boards/trial: setting = $(strip $(TRIAL))
+build/boards/name build/boards/trial: always
+	@mkdir -p $(@D); printf '%s' '$(setting)' | cmp -s - $@ || printf '%s' '$(setting)' >$@
+
+$(board_build)/obj/boards/common/device.o: build/boards/name
+$(filter $(board_build)/obj/boards/$(board)/%,$(board_objs)): build/boards/trial
 
 -include $(board_objs:.o=.d)
 
