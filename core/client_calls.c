@@ -146,9 +146,12 @@ static enum dory_fault part_run(struct dory_call *call, const struct dory_answer
 
 static void encode_boot(const struct dory_call *call, struct dory_encoder *encoder)
 {
-    static const char *const modes[] = {"test", "permanent", "confirm"};
+    const char *mode = dory_boot_modes;
 
-    encode_text(encoder, "mode", modes[call->mode]);
+    for (unsigned i = 0; i < (unsigned)call->mode; i++) {
+        mode += strlen(mode) + 1;
+    }
+    encode_text(encoder, "mode", mode);
     encode_text(encoder, "image", call->name);
 }
 

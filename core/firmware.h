@@ -21,7 +21,7 @@
 
 #include "status.h"
 
-/* What a request to boot asks for. */
+/* What a request to boot asks for; the words for it on the wire are dory_boot_modes (header.h), in this order. */
 enum dory_boot_mode {
     DORY_BOOT_TEST,      /* run the other slot's image once; it stays when it is confirmed */
     DORY_BOOT_PERMANENT, /* run the other slot's image from now on */

@@ -9,29 +9,28 @@
 
 #define CRC32_DIGITS 8U
 
-static struct dory_text text_of(const char *text, const jsmntok_t *token)
-{
-    return (struct dory_text){text + token->start, (size_t)(token->end - token->start)};
-}
+const char dory_boot_modes[] = "test\0permanent\0confirm\0";
+
+static const char bools[] = "false\0true\0";
 
 /* Gives digits to a member. Returns whether they are as many, and in the range, that the field asks for. */
-static bool get_number(const struct dory_text *digits, enum dory_field_type type, void *member)
+static bool get_number(const char *digits, size_t len, enum dory_field_type type, void *member)
 {
     uint64_t number;
-    bool valid = dory_text_number(digits, type == DORY_FIELD_NUMBER ? 10 : 16, &number);
+    bool valid = dory_text_number(digits, len, type == DORY_FIELD_NUMBER ? 10 : 16, &number);
 
     if (type == DORY_FIELD_CRC32) {
-        if (!valid || digits->len != CRC32_DIGITS) {
+        if (!valid || len != CRC32_DIGITS) {
             return false;
         }
         *(uint32_t *)member = (uint32_t)number;
         return true;
     }
     if (type == DORY_FIELD_VERSION) {
-        if (!valid || digits->len != DORY_VERSION_DIGITS) {
+        if (!valid || len != DORY_VERSION_DIGITS) {
             number = 0;
         }
-    } else if (!valid || digits->len > MAX_DIGITS || number > DORY_MAX_NUMBER) {
+    } else if (!valid || len > MAX_DIGITS || number > DORY_MAX_NUMBER) {
         return false;
     }
     *(uint64_t *)member = number;
@@ -39,48 +38,53 @@ static bool get_number(const struct dory_text *digits, enum dory_field_type type
 }
 
 /* Gives a known key's value to its member. Returns whether it is of the type that the field asks for. */
-static bool get_value(const struct dory_text *value, jsmntype_t kind, const struct dory_field *field, void *into)
+static bool get_value(const char *value, size_t len, jsmntype_t kind, enum dory_field_type type, void *member)
 {
-    enum dory_field_type type = (enum dory_field_type)field->type;
-    void *member = (uint8_t *)into + field->at;
-
     if (kind != (type < DORY_FIELD_TEXT ? JSMN_PRIMITIVE : JSMN_STRING)) {
         return false;
     }
     if (type == DORY_FIELD_TEXT) {
-        *(struct dory_text *)member = *value;
+        *(struct dory_text *)member = (struct dory_text){value, len};
         return true;
     }
-    if (type == DORY_FIELD_BOOL) {
-        bool yes = *value->ptr == 't';
-        bool no = *value->ptr == 'f';
+    if (type == DORY_FIELD_BOOL || type == DORY_FIELD_MODE) {
+        int place = dory_text_find(value, len, type == DORY_FIELD_BOOL ? bools : dory_boot_modes);
 
-        *(bool *)member = yes;
-        return yes || no;
+        if (place < 0) {
+            return false;
+        }
+        *(uint8_t *)member = (uint8_t)place;
+        return true;
     }
-    return get_number(value, type, member);
+    return get_number(value, len, type, member);
+}
+
+static size_t token_len(const jsmntok_t *token)
+{
+    return (size_t)(token->end - token->start);
 }
 
 /* Takes a key's value. Returns false when the key is there for the second time. */
 static bool take_field(const char *text, const jsmntok_t *token, const struct dory_fields *fields, void *into,
                        struct dory_found *found)
 {
-    const struct dory_text key = text_of(text, token);
-    const struct dory_text value = text_of(text, token + 1);
-    int place = dory_text_find(&key, fields->keys);
-    uint32_t bit = UINT32_C(1) << (place & 31);
+    int place = dory_text_find(text + token->start, token_len(token), fields->keys);
+    const jsmntok_t *value = token + 1;
+    const struct dory_field *field;
+    uint32_t bit;
 
     if (place < 0) {
         return true;
     }
+    field = &fields->of[place];
+    bit = UINT32_C(1) << place;
     if (((found->present | found->wrong) & bit) != 0) {
         return false;
     }
-    if (get_value(&value, token[1].type, &fields->of[place], into)) {
-        found->present |= bit;
-    } else {
-        found->wrong |= bit;
-    }
+    *(get_value(text + value->start, token_len(value), value->type, (enum dory_field_type)field->type,
+                (uint8_t *)into + field->at)
+          ? &found->present
+          : &found->wrong) |= bit;
     return true;
 }
 
@@ -109,20 +113,6 @@ static void put_char(struct dory_encoder *encoder, char c)
     }
 }
 
-static void put_plain(struct dory_encoder *encoder, const char *text)
-{
-    while (*text != '\0') {
-        put_char(encoder, *text++);
-    }
-}
-
-static void put_hex(struct dory_encoder *encoder, uint32_t value, unsigned digits)
-{
-    while (digits-- > 0) {
-        put_char(encoder, dory_hex_digits[value >> (4 * digits) & 15]);
-    }
-}
-
 static void put_escaped(struct dory_encoder *encoder, char c)
 {
     if (c == '"' || c == '\\') {
@@ -131,119 +121,127 @@ static void put_escaped(struct dory_encoder *encoder, char c)
     put_char(encoder, c);
 }
 
+static void put_text(struct dory_encoder *encoder, const char *text)
+{
+    while (*text != '\0') {
+        put_escaped(encoder, *text++);
+    }
+}
+
+static void put_string(struct dory_encoder *encoder, const char *text)
+{
+    put_char(encoder, '"');
+    put_text(encoder, text);
+    put_char(encoder, '"');
+}
+
 /* Begins a field, the first one with the object's bracket. */
 static void put_key(struct dory_encoder *encoder, const char *key)
 {
     put_char(encoder, encoder->before);
     encoder->before = ',';
-    put_char(encoder, '"');
-    put_plain(encoder, key);
-    put_plain(encoder, "\":");
+    put_string(encoder, key);
+    put_char(encoder, ':');
 }
 
-/* Begins a field that is a string. */
-static void put_string_key(struct dory_encoder *encoder, const char *key)
+static void begin(struct dory_encoder *encoder, void *buf, size_t size, size_t len)
 {
-    put_key(encoder, key);
-    put_char(encoder, '"');
+    encoder->buf = buf;
+    encoder->size = size;
+    encoder->len = len;
+    encoder->before = '{';
 }
 
 void dory_header_begin_line(struct dory_encoder *encoder, void *buf, size_t size)
 {
-    *encoder = (struct dory_encoder){.buf = buf, .size = size, .before = '{'};
+    begin(encoder, buf, size, 0);
 }
 
 void dory_header_begin(struct dory_encoder *encoder, void *buf, size_t size)
 {
-    *encoder = (struct dory_encoder){.buf = buf, .size = size, .len = DORY_FRAME_PREFIX, .before = '{'};
+    begin(encoder, buf, size, DORY_FRAME_PREFIX);
 }
 
-/* Divides by hand, 16 bits at a time: the compiler's division of 64 bits is a function of 750 bytes. */
-void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t value)
+/* Writes a number and a NUL, the last of them at `end`: in decimal, or as so many hex digits. Divides by hand, 16 bits at a
+ * time: the compiler's division of 64 bits is a function of 750 bytes. Returns where it begins. */
+static const char *write_number(uint64_t value, unsigned hex_digits, char *end)
 {
-    char digits[21]; /* of 2^64-1, and a NUL */
-    char *at = digits + sizeof digits - 1;
+    uint32_t base = hex_digits > 0 ? 16 : 10;
+    char *at = end;
 
     *at = '\0';
     do {
         uint32_t high = (uint32_t)(value >> 32);
-        uint32_t middle = high % 10 << 16 | (uint32_t)value >> 16;
-        uint32_t low = middle % 10 << 16 | (uint16_t)value;
+        uint32_t middle = high % base << 16 | (uint32_t)value >> 16;
+        uint32_t low = middle % base << 16 | (uint16_t)value;
 
-        *--at = (char)('0' + low % 10);
-        value = (uint64_t)(high / 10) << 32 | (middle / 10 << 16 | low / 10);
-    } while (value > 0);
+        *--at = dory_hex_digits[low % base];
+        value = (uint64_t)(high / base) << 32 | (middle / base << 16 | low / base);
+    } while (value > 0 || at > end - hex_digits);
+    return at;
+}
+
+void dory_header_member(struct dory_encoder *encoder, const char *key, const void *member, unsigned kind)
+{
+    char number[21]; /* 2^64-1, and a NUL */
+    const char *text;
+
     put_key(encoder, key);
-    put_plain(encoder, at);
+    if (kind == DORY_MEMBER_TEXT) {
+        text = *(const char *const *)member;
+    } else if (kind == DORY_MEMBER_BOOL) {
+        text = *(const bool *)member ? bools + sizeof "false" : bools;
+    } else {
+        text = write_number((kind & DORY_MEMBER_WIDE) != 0 ? *(const uint64_t *)member : *(const uint32_t *)member,
+                            kind & DORY_MEMBER_HEX, number + sizeof number - 1);
+    }
+    if (kind >= DORY_MEMBER_STRINGS) {
+        put_string(encoder, text);
+    } else {
+        put_text(encoder, text);
+    }
+}
+
+void dory_header_number(struct dory_encoder *encoder, const char *key, uint64_t value)
+{
+    dory_header_member(encoder, key, &value, DORY_MEMBER_UINT64);
+}
+
+void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32)
+{
+    dory_header_member(encoder, key, &crc32, DORY_MEMBER_CRC32);
+}
+
+void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version)
+{
+    dory_header_member(encoder, key, &version, DORY_MEMBER_VERSION);
+}
+
+void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value)
+{
+    dory_header_member(encoder, key, &value, DORY_MEMBER_BOOL);
+}
+
+void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text)
+{
+    dory_header_member(encoder, key, &text, DORY_MEMBER_TEXT);
 }
 
 void dory_header_text(struct dory_encoder *encoder, const char *key, const char *text, size_t len)
 {
-    put_string_key(encoder, key);
+    put_key(encoder, key);
+    put_char(encoder, '"');
     for (size_t i = 0; i < len; i++) {
         if ((unsigned char)text[i] < 0x20) {
-            put_plain(encoder, "\\u");
-            put_hex(encoder, (unsigned char)text[i], 4);
+            put_char(encoder, '\\');
+            put_text(encoder, "u00");
+            put_char(encoder, dory_hex_digits[text[i] >> 4]);
+            put_char(encoder, dory_hex_digits[text[i] & 15]);
         } else {
             put_escaped(encoder, text[i]);
         }
     }
     put_char(encoder, '"');
-}
-
-static void end_crc32(struct dory_encoder *encoder, uint32_t crc32)
-{
-    put_hex(encoder, crc32, CRC32_DIGITS);
-    put_char(encoder, '"');
-}
-
-void dory_header_crc32(struct dory_encoder *encoder, const char *key, uint32_t crc32)
-{
-    put_string_key(encoder, key);
-    end_crc32(encoder, crc32);
-}
-
-void dory_header_version(struct dory_encoder *encoder, const char *key, uint64_t version)
-{
-    put_string_key(encoder, key);
-    put_hex(encoder, (uint32_t)(version >> 32), DORY_VERSION_DIGITS - CRC32_DIGITS);
-    end_crc32(encoder, (uint32_t)version);
-}
-
-void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value)
-{
-    put_key(encoder, key);
-    put_plain(encoder, value ? "true" : "false");
-}
-
-void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text)
-{
-    put_string_key(encoder, key);
-    while (*text != '\0') {
-        put_escaped(encoder, *text++);
-    }
-    put_char(encoder, '"');
-}
-
-void dory_header_member(struct dory_encoder *encoder, const char *key, const void *member, unsigned kind)
-{
-    switch ((enum dory_member)kind) {
-    case DORY_MEMBER_UINT32:
-        dory_header_number(encoder, key, *(const uint32_t *)member);
-        return;
-    case DORY_MEMBER_UINT64:
-        dory_header_number(encoder, key, *(const uint64_t *)member);
-        return;
-    case DORY_MEMBER_CRC32:
-        dory_header_crc32(encoder, key, *(const uint32_t *)member);
-        return;
-    case DORY_MEMBER_VERSION:
-        dory_header_version(encoder, key, *(const uint64_t *)member);
-        return;
-    case DORY_MEMBER_TEXT:
-        dory_header_string(encoder, key, *(const char *const *)member);
-        return;
-    }
 }
 
 size_t dory_header_end(struct dory_encoder *encoder)
@@ -258,7 +256,8 @@ size_t dory_header_end(struct dory_encoder *encoder)
 
 size_t dory_header_end_line(struct dory_encoder *encoder)
 {
-    put_plain(encoder, "}\n");
+    put_char(encoder, '}');
+    put_char(encoder, '\n');
     encoder->before = '{';
     return encoder->len > encoder->size ? 0 : encoder->len;
 }

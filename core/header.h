@@ -34,9 +34,13 @@ enum dory_field_type {
     DORY_FIELD_BOOL,   /* bool: true or false */
     /* Strings. */
     DORY_FIELD_TEXT,   /* struct dory_text */
+    DORY_FIELD_MODE,   /* uint8_t: the place of one of dory_boot_modes */
     DORY_FIELD_CRC32,  /* uint32_t: 8 lower-case hex digits */
     DORY_FIELD_VERSION /* uint64_t: 0 unless it is one that dory_header_version() wrote */
 };
+
+/* The words for enum dory_boot_mode (firmware.h), one behind the other. */
+extern const char dory_boot_modes[];
 
 /* The offset of a member: a byte is enough where pointers are small. */
 #if UINTPTR_MAX > UINT32_MAX
@@ -98,10 +102,20 @@ void dory_header_bool(struct dory_encoder *encoder, const char *key, bool value)
 /* Appends text that ends with a NUL and has no control characters. */
 void dory_header_string(struct dory_encoder *encoder, const char *key, const char *text);
 
-/* What a member of a struct is; DORY_MEMBER_TEXT: a pointer to text that ends with a NUL. */
-enum dory_member { DORY_MEMBER_UINT32, DORY_MEMBER_UINT64, DORY_MEMBER_CRC32, DORY_MEMBER_VERSION, DORY_MEMBER_TEXT };
+/* What a member of a struct is. The numbers say how to write it: see the last three. */
+enum dory_member {
+    DORY_MEMBER_UINT32 = 0,
+    DORY_MEMBER_UINT64 = 1,
+    DORY_MEMBER_BOOL = 2,
+    DORY_MEMBER_CRC32 = 8,
+    DORY_MEMBER_VERSION = 17,
+    DORY_MEMBER_TEXT = 32,   /* a pointer to text that ends with a NUL and has no control characters */
+    DORY_MEMBER_WIDE = 1,    /* a bit: a number of 64 bits */
+    DORY_MEMBER_HEX = 24,    /* bits: a number in so many hex digits */
+    DORY_MEMBER_STRINGS = 8, /* from here on: between quotes */
+};
 
-/* Appends a member by what it is. */
+/* Appends a member by what it is, enum dory_member. */
 void dory_header_member(struct dory_encoder *encoder, const char *key, const void *member, unsigned kind);
 
 /* Ends the header and fills in the prefix. Returns the bytes of the message

@@ -66,9 +66,7 @@ static char *take(const struct dory_tokens *tokens, jsmntok_t *token, char *text
         return end;
     }
     if (lexeme == WORD) {
-        const struct dory_text word = {at, (size_t)(end - at)};
-
-        return dory_text_is_word(&word) ? end - 1 : NULL;
+        return dory_text_is_word(at, (size_t)(end - at)) ? end - 1 : NULL;
     }
     return at;
 }

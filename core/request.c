@@ -105,7 +105,7 @@ static bool decode(struct dory_session *session)
         return false;
     }
     session->buf[0] = '\0'; /* no name is in hand yet; no text begins there */
-    place = dory_text_find(&session->texts.of[0], cmds);
+    place = dory_text_find(session->texts.of[0].ptr, session->texts.of[0].len, cmds);
     session->operation = place >= 0 ? &operations[place] : NULL;
     if (session->operation != NULL && (session->operation->traits & TAKES_FILE) != 0) {
         if (!DORY_HAS(session, FIELD_FILESIZE)) {

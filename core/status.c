@@ -25,8 +25,7 @@ const char *dory_status_name(enum dory_status status)
 
 int dory_status_find(const char *name, unsigned name_len, enum dory_status *status)
 {
-    const struct dory_text text = {name, name_len};
-    int place = dory_text_find(&text, names);
+    int place = dory_text_find(name, name_len, names);
 
     *status = (enum dory_status)(DORY_MORE - place);
     return place < 0 ? -1 : 0;

@@ -6,15 +6,15 @@
 
 const char dory_hex_digits[] = "0123456789abcdef";
 
-int dory_text_find(const struct dory_text *text, const char *words)
+int dory_text_find(const char *text, size_t len, const char *words)
 {
     for (int place = 0; *words != '\0'; place++) {
-        size_t len = strlen(words);
+        size_t word_len = strlen(words);
 
-        if (len == text->len && memcmp(words, text->ptr, len) == 0) {
+        if (word_len == len && memcmp(words, text, len) == 0) {
             return place;
         }
-        words += len + 1;
+        words += word_len + 1;
     }
     return -1;
 }
@@ -61,11 +61,11 @@ size_t dory_utf8_length(const char *text, size_t len)
     return 0;
 }
 
-bool dory_text_number(const struct dory_text *text, size_t base, uint64_t *value)
+bool dory_text_number(const char *text, size_t len, size_t base, uint64_t *value)
 {
     *value = 0;
-    for (size_t i = 0; i < text->len; i++) {
-        const char *digit = memchr(dory_hex_digits, text->ptr[i], base);
+    for (const char *end = text + len; text < end; text++) {
+        const char *digit = memchr(dory_hex_digits, *text, base);
 
         if (digit == NULL) {
             return false;
@@ -171,7 +171,7 @@ static const char *number(const char *at)
     return at;
 }
 
-bool dory_text_is_word(const struct dory_text *text)
+bool dory_text_is_word(const char *text, size_t len)
 {
-    return dory_text_find(text, "true\0false\0null\0") >= 0 || number(text->ptr) == text->ptr + text->len;
+    return dory_text_find(text, len, "true\0false\0null\0") >= 0 || number(text) == text + len;
 }

@@ -22,10 +22,10 @@ extern const char dory_hex_digits[];
 
 /* Looks `text`, NULs and all, up among `words`: one behind the other, each with its NUL; an empty one ends them. Returns its
  * place, from 0, or -1. */
-int dory_text_find(const struct dory_text *text, const char *words);
+int dory_text_find(const char *text, size_t len, const char *words);
 
 /* Reads digits of `base`, 10 or 16 (lower case); what is above 2^64-1 is cut. Returns false when there is anything else. */
-bool dory_text_number(const struct dory_text *text, size_t base, uint64_t *value);
+bool dory_text_number(const char *text, size_t len, size_t base, uint64_t *value);
 
 /* Length of the UTF-8 sequence (RFC 3629 section 4) that `text` of `len` > 0
  * bytes begins with: 1 to 4, or 0 when it is none. */
@@ -44,6 +44,6 @@ bool dory_utf8_check(const char *text, size_t len);
 char *dory_text_unescape(char *text, const char *end);
 
 /* Returns whether `text` is a word of JSON. Somewhere behind it must be a character that is part of none. */
-bool dory_text_is_word(const struct dory_text *text);
+bool dory_text_is_word(const char *text, size_t len);
 
 #endif

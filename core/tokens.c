@@ -11,7 +11,9 @@
 
 unsigned dory_tokens_split(struct dory_tokens *tokens, const char *text, size_t len)
 {
-    jsmn_init(&tokens->parser);
-    (void)jsmn_parse(&tokens->parser, text, len, tokens->token, DORY_MAX_TOKENS);
-    return tokens->parser.pos == len && tokens->token[0].end >= 0 ? tokens->parser.toknext : 0;
+    jsmn_parser *parser = &tokens->parser;
+
+    jsmn_init(parser);
+    (void)jsmn_parse(parser, text, len, tokens->token, DORY_MAX_TOKENS);
+    return parser->pos == len && tokens->token[0].end >= 0 ? parser->toknext : 0;
 }

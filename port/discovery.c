@@ -36,7 +36,7 @@ static bool is_question(const struct service *service, const uint8_t *data, size
     return len >= DISCOVERY_LEN && dory_frame_feed(&frame, header, limit, data, len) == DORY_OK && frame.have == len &&
            dory_header_decode(header, frame.header_len, &server->tokens, &known_fields, question, &found) == DORY_OK &&
            found.wrong == 0 && (found.present & (HAS_CMD | HAS_ID)) == (HAS_CMD | HAS_ID) && question->data_size == 0 &&
-           dory_text_find(&question->cmd, "info\0") == 0;
+           dory_text_find(question->cmd.ptr, question->cmd.len, "info\0") == 0;
 }
 
 /* Answers are INTERVAL_MS apart, but for BURST_MS that may be saved up. A time further ahead than that is past. */
