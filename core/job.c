@@ -39,8 +39,8 @@ int32_t dory_job_read(struct dory_session *session, uint8_t *dst, size_t len)
 int dory_job_check_slice(struct dory_session *session)
 {
     struct dory_job *job = &session->job;
-    size_t size = dory_session_area_size(session);
-    uint8_t *area = dory_session_area(session);
+    size_t size;
+    uint8_t *area = dory_session_area(session, &size);
     uint32_t done = 0;
 
     while (job->off < job->end) {

@@ -15,6 +15,6 @@ int dory_info_start(struct dory_session *session)
         room->free = DORY_MAX_NUMBER;
     }
     dory_server_tick(session->server, session->now_ms);
-    dory_answer(session, DORY_OK, TELL_INFO);
+    dory_answer(session, DORY_OK, DORY_FIRMWARE && server->boots != NULL ? TELL_INFO | TELL_RUNNING : TELL_INFO);
     return DORY_ANSWERED;
 }

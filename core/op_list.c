@@ -22,7 +22,7 @@ static void put_line(const struct dory_session *session, const struct dory_entry
     if (strncmp(entry->name, prefix, strlen(prefix)) == 0 &&
         dory_name_check(entry->name, name_len, session->server->max_name)) {
         dory_header_string(lines, "filename", entry->name);
-        dory_header_number(lines, "filesize", entry->size);
+        dory_header_member(lines, "filesize", &entry->size, DORY_MEMBER_UINT64);
         (void)dory_header_end_line(lines);
     }
 }

@@ -13,6 +13,7 @@ int dory_run_start(struct dory_session *session)
     }
     *command = (struct dory_command){.handle = NULL};
     result = server->commands->start(server->commands_ctx, dory_session_name(session), command);
+    session->buf[0] = '\0'; /* all room to the output */
     return result == DORY_OK ? dory_job_begin(session, HOLDS_COMMAND, 0) : result;
 }
 

@@ -27,8 +27,8 @@ enum dory_state {
     STATE_RESET   /* nothing that is sent now could be trusted */
 };
 
-/* The longest answer that an operation writes to the area, prefix included: that of `info`. */
-#define DORY_LONG_ANSWER 447U
+/* The longest answer that an operation writes to the area, prefix included: that of `info`, which has no name ahead of it. */
+#define DORY_LONG_ANSWER 491U
 
 /* The longest line of a listing: each character of the name may need a backslash; then
  * {"filename":"","filesize":9007199254740991} and a newline. */
@@ -49,6 +49,8 @@ enum dory_request_field {
     FIELD_LENGTH,
     FIELD_IF_VERSION,
     FIELD_CHECK,
+    FIELD_MODE, /* the last two: `boot` needs both */
+    FIELD_IMAGE,
     FIELD_COUNT
 };
 
@@ -75,7 +77,7 @@ struct dory_operation {
     int (*work)(struct dory_session *session); /* NULL when start() is all */
 };
 
-int dory_boot_start(struct dory_session *session);
+int dory_boot_work(struct dory_session *session);
 int dory_delete_start(struct dory_session *session);
 int dory_get_start(struct dory_session *session);
 int dory_get_work(struct dory_session *session);
@@ -101,14 +103,8 @@ static inline const char *dory_session_name(const struct dory_session *session)
     return session->buf;
 }
 
-/* The part of the buffer behind the name, which is the operation's. */
-static inline uint8_t *dory_session_area(const struct dory_session *session)
-{
-    return (uint8_t *)session->buf + session->server->max_name + 1;
-}
-
-/* Its size in bytes. */
-size_t dory_session_area_size(const struct dory_session *session);
+/* The part of the buffer behind the name in hand, which is the operation's; sets `*size` to its bytes. */
+uint8_t *dory_session_area(const struct dory_session *session, size_t *size);
 
 /* Decodes the header in the buffer, and judges the request. Returns DORY_MORE when it is to be started, DORY_BAD_HEADER
  * when nobody can know what follows it, or its final status. */
@@ -131,10 +127,11 @@ enum dory_tell {
     TELL_VERSION = 8,
     TELL_CRC32 = 16,
     TELL_PREFIX_CRC32 = 32,
-    TELL_PARTIAL = 64,   /* the job's `end` */
-    TELL_STREAM = 128,   /* the command's */
-    TELL_EXIT = 256,     /* likewise */
-    TELL_INFO = 0x1ffe00 /* all others: the room that the job has, and what the server is */
+    TELL_PARTIAL = 64,        /* the job's `end` */
+    TELL_STREAM = 128,        /* the command's */
+    TELL_EXIT = 256,          /* likewise */
+    TELL_INFO = 0x1ffe00,     /* the room that the job has, and what the server is */
+    TELL_RUNNING = 0x1e00000, /* all others: what the provider of firmware tells */
 };
 
 /* Makes an answer to the request in hand, which tells `what` (enum dory_tell, or'ed), the session's output. */

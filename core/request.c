@@ -18,7 +18,7 @@ static const struct dory_operation operations[] = {
     {.traits = PREFIX, .start = dory_list_start, .work = dory_list_work},
     {.traits = FILENAME, .start = dory_delete_start},
     {.traits = LINE, .start = dory_run_start, .work = dory_run_work},
-    {.start = dory_boot_start},
+    {.start = dory_boot_work, .work = dory_boot_work},
 };
 
 #define AT(member) offsetof(struct dory_session, member)
@@ -37,7 +37,9 @@ static const struct dory_operation operations[] = {
     X("offset", DORY_FIELD_NUMBER, AT(request.offset)) \
     X("length", DORY_FIELD_NUMBER, AT(request.length)) \
     X("if_version", DORY_FIELD_VERSION, AT(request.if_version)) \
-    X("check", DORY_FIELD_BOOL, AT(check))
+    X("check", DORY_FIELD_BOOL, AT(check)) \
+    X("mode", DORY_FIELD_MODE, AT(mode)) \
+    X("image", DORY_FIELD_TEXT, AT(texts.image))
 
 static const struct dory_field request_fields[FIELD_COUNT] = {FIELDS(DORY_FIELD)};
 static const struct dory_fields known_fields = {FIELDS(DORY_FIELD_KEY), request_fields};

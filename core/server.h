@@ -62,7 +62,7 @@ struct dory_limits {
     }
 
 /* What all sessions share. The caller sets the members of the first part, then calls dory_server_begin(). The texts stay
- * the caller's; they are UTF-8 without control characters, and bounded, so that each answer fits. */
+ * the caller's; they are UTF-8 without ", \ and control characters, and bounded, so that each answer fits. */
 struct dory_server {
     const struct dory_store *store;
     void *store_ctx;
@@ -122,7 +122,7 @@ struct dory_session {
     struct dory_server *server;
     const struct dory_operation *operation; /* of the request in hand; NULL between requests */
     char *buf;                              /* lent; the name or line in hand first, then an answer */
-    const uint8_t *out;                     /* what is to be sent next: in `buf` or `answer` */
+    uint8_t *out;                           /* what is to be sent next: in `buf` or `answer` */
     struct dory_writer *commits;            /* complete changes on their way to the disk, oldest first */
     uint8_t state;
     int8_t status;    /* the final one, until it has been answered */

@@ -65,8 +65,8 @@ bool discovery_read(struct discovery_found *found, const uint8_t *data, size_t l
     struct dory_found keys;
 
     if (!decode(&answer, &keys, found->text, data, len, tokens) || keys.wrong != 0 ||
-        (keys.present & NEEDED) != NEEDED || answer.id != id || dory_text_find(answer.status.ptr, answer.status.len, "ok\0") != 0 ||
-        answer.data_size != 0) {
+        (keys.present & NEEDED) != NEEDED || answer.id != id ||
+        dory_text_find(answer.status.ptr, answer.status.len, "ok\0") != 0 || answer.data_size != 0) {
         return false;
     }
     found->name = answer.name;

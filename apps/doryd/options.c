@@ -141,7 +141,7 @@ bool options_name_ok(const char *name)
     size_t len = strlen(name);
 
     for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f) {
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '"' || name[i] == '\\') {
             return false;
         }
     }
@@ -151,7 +151,7 @@ bool options_name_ok(const char *name)
 static int set_name(struct options *options, const char *name)
 {
     if (!options_name_ok(name)) {
-        return usage(name, "--name takes 1 to 32 bytes of UTF-8 without control characters");
+        return usage(name, "--name takes 1 to 32 bytes of UTF-8 without \", \\ and control characters");
     }
     options->name = name;
     return -1;

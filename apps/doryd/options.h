@@ -45,7 +45,7 @@ struct options {
     struct dory_limits limits;
 };
 
-/* Whether `info` can tell `name`: 1 to DORY_MAX_TOLD bytes of UTF-8 without control characters. */
+/* Whether `info` can tell `name`: 1 to DORY_MAX_TOLD bytes of UTF-8 without ", \ and control characters. */
 bool options_name_ok(const char *name);
 
 /* Reads the command line into `options`; texts stay lent. Returns -1 to go on, or the exit code to leave with, having

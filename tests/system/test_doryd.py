@@ -62,6 +62,8 @@ def test_version_is_told():
         (["--name", "€" * 11], "€" * 11),
         (["--name", ""], "--name"),
         (["--name", "a\nb"], "--name"),
+        (["--name", 'a"b'], 'a"b'),
+        (["--name", "a\\b"], "--name"),
         (["--listen", "127.0.0.1:99999"], "99999"),
         (["--listen", "127.0.0.1:http:80"], "127.0.0.1:http:80"),
         (["--sessions", "many"], "many"),
