@@ -94,7 +94,9 @@ static void count_progress(struct link *link, struct job *job, const struct dory
 /* Whether the job has been sent, and is one that must not be sent twice. A server without a session has read nothing. */
 static bool is_spent(const struct link *link, const struct dory_call *call)
 {
-    return call->command == DORY_RUN && call->phase != DORY_CALL_QUEUED && link->client.fault != DORY_FAULT_BUSY;
+    bool once = call->command == DORY_RUN || call->command == DORY_BOOT;
+
+    return once && call->phase != DORY_CALL_QUEUED && link->client.fault != DORY_FAULT_BUSY;
 }
 
 static void on_answered(struct link *link, struct job *job, const struct dory_answer *answer)

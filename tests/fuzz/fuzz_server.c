@@ -59,7 +59,7 @@ static const char *const requests[16] = {
     "{\"cmd\":\"list\",\"id\":%llu}",
     "{\"cmd\":\"delete\",\"id\":%llu,\"filename\":\"a\"}",
     "{\"cmd\":\"info\",\"id\":%llu}",
-    "{\"cmd\":\"run\",\"id\":%llu,\"line\":\"x\",\"data_size\":5}",
+    "{\"cmd\":\"boot\",\"id\":%llu,\"mode\":\"test\",\"image\":\"x\",\"data_size\":5}",
     "{\"cmd\":\"nothing\",\"id\":%llu,\"data_size\":2}",
     "{\"cmd\":\"get\",\"id\":%llu,\"filename\":\"a\",\"offset\":-1}",
 };
@@ -498,12 +498,31 @@ static void refused(void *ctx, const char *name, enum dory_status status)
     assert(strlen(name) <= DORY_MAX_NAME && status < 0);
 }
 
+/* Later and failures are those of the store's commits. */
+static int boot(void *ctx, enum dory_boot_mode mode, const char *image)
+{
+    (void)ctx;
+    assert(mode == DORY_BOOT_TEST || mode == DORY_BOOT_PERMANENT || mode == DORY_BOOT_CONFIRM);
+    assert(dory_utf8_check(image, strlen(image)));
+    return memory_is_later(&store) ? DORY_MORE : store.faults.commit;
+}
+
+static const struct dory_firmware firmware = {.boot = boot};
+static const struct dory_running running = {
+    .image = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+    .boot_id = "0123456789abcdef",
+    .slot = "fallback",
+};
+
 static void begin(uint8_t choices)
 {
     memory_begin(&store);
+    store.hides = (choices & 16U) != 0;
     server = (struct dory_server){
         .store = &memory_functions,
         .store_ctx = &store,
+        .boots = (choices & 8U) != 0 ? &firmware : NULL,
+        .running = &running,
         .crc32 = dory_crc32,
         .name = "fuzz",
         .board = "none",

@@ -73,7 +73,7 @@ FRAMES = {
 # ---- sessions: a script of steps, see fuzz_server.c ----
 
 (BYTES, HEADER, REQUEST, CLOCK, RUN, OUTPUT, FAULT, HANG_UP, OTHER, AGAIN, SETTLE, PARTIAL) = range(12)
-(PUT_A, PUT_CORRUPT, PUT_IN_A, RESUME_EMPTY, PUT_BAD, PUT_B, GET_A, GET_B, STAT_A, STAT_B, LIST, DELETE_A, INFO, RUN_X,
+(PUT_A, PUT_CORRUPT, PUT_IN_A, RESUME_EMPTY, PUT_BAD, PUT_B, GET_A, GET_B, STAT_A, STAT_B, LIST, DELETE_A, INFO, BOOT_X,
  NOTHING, GET_WRONG) = range(16)
 (NO_FAULT, WRITE, READ, REREAD, COMMIT, COMMIT_LATER, LATER, PIECE, OPEN, PUT, REMOVE, LISTING, NEXT, ROOM, WRITERS,
  CAPACITY) = range(16)
@@ -144,6 +144,12 @@ SESSIONS = {
     "more": script(fault(COMMIT_LATER, 255), request(PUT_A), step(CLOCK, 6), step(CLOCK, 6), step(RUN), settle),
     "hangs-up": script(request(PUT_A, GET_A), step(HANG_UP), settle),
     "hangs-up-inside": script(header(**PUT_WORLD), raw(b"hel"), step(HANG_UP), settle),
+    "boot": script(request(BOOT_X, INFO), header(cmd="boot", id=1, mode="confirm", image="00" * 32), settle, choices=8),
+    "boot-later": script(fault(LATER, 3), fault(COMMIT, 2), request(PUT_A, BOOT_X, STAT_A, BOOT_X), step(CLOCK, 7), settle,
+                         choices=9),
+    "boot-without-image": script(header(cmd="boot", id=1, mode="test"), header(cmd="boot", id=2, mode="x", image="y"),
+                                 header(cmd="boot", mode="test", image="y"), request(STAT_A), settle, choices=8),
+    "hidden": script(request(PUT_A, GET_A, STAT_A, GET_WRONG, LIST), settle, choices=24),
     "longest-name": script(header(cmd="put", id=1, filename="n" * 150, filesize=1), raw(b"x"), request(LIST), settle),
 }
 
@@ -178,12 +184,14 @@ send = step(C_SEND, 15)
 done = step(C_SETTLE)
 ALL_OF_INFO = {"name": "n", "server": "s", "board": "b", "firmware": "f", "max_header": 4096, "max_name": 255,
                "max_file": 9, "free": 9, "sessions": 2, "writers": 1, "uptime_ms": 5, "dory": 1}
+FIRMWARE = {"firmware": "1", "image": "00" * 32, "confirmed": False, "boot_id": "0123456789abcdef", "slot": "pending"}
 
 CLIENTS = {
     "nothing": b"",
     "unasked": reply(OK),
     "too-early": call(C_INFO) + reply(OK),
     "info": call(C_INFO) + send + answer(id=1, status="ok", **ALL_OF_INFO),
+    "info-firmware": call(C_INFO) + send + answer(id=1, status="ok", **FIRMWARE),
     "all-calls": call(*range(16)) + done,
     "puts-piecewise": client_fault(C_READ_LATER, 2) + client_fault(C_PIECE, 2)
     + call(C_PUT, C_PUT_PLAIN, C_PUT_EMPTY) + done + reply(OK, OK, OK),

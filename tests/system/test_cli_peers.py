@@ -344,6 +344,27 @@ def test_a_listing_that_makes_no_sense_ends_with_3(dory, network):
     expect(dory("ls", fake.at), NO_CONNECTION)
 
 
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_info_shows_the_firmware_of_a_server_with_slots(dory, network, confirmed):
+    told = {"dory": 1, "name": "sensor-7", "server": "0.1.0", "board": "b", "firmware": "2.0.0+3", "max_header": 512,
+            "max_name": 64, "max_file": 9, "free": 8, "sessions": 4, "writers": 1, "uptime_ms": 5, "image": "00ff" * 16,
+            "confirmed": confirmed, "boot_id": "0123456789abcdef", "slot": "fallback"}
+
+    def serve(sock, _):
+        sock.sendall(answer_to(read_request(sock), **told))
+        silent_until_gone(sock)
+
+    fake = network(Listener, serve)
+    lines = expect(dory("info", fake.at), DONE).out.splitlines()
+    assert f"image: {told['image']}" in lines
+    assert f"confirmed: {str(confirmed).lower()}" in lines
+    assert "boot_id: 0123456789abcdef" in lines
+    assert "slot: fallback" in lines
+    (shown,) = expect(dory("info", "--json", fake.at), DONE).objects()
+    assert {key: shown[key] for key in told} == told
+    assert not fake.errors
+
+
 def test_a_listing_that_was_cut_is_asked_for_anew(dory, network):
     line = b'{"filename":"a","filesize":3}\n'
 
