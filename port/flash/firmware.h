@@ -59,6 +59,9 @@
 /* The smallest sector, in bytes: it must hold marks and some notes. */
 #define FIRMWARE_MIN_SECTOR 256U
 
+/* Bytes of the longest note. */
+#define FIRMWARE_NOTE 24U
+
 /* An image in a slot, as its own bytes tell it. */
 struct firmware_image {
     struct dory_image_version version;
@@ -67,23 +70,28 @@ struct firmware_image {
     uint8_t hash[DORY_IMAGE_HASH];
 };
 
-/* A change of the other slot under way: its own. */
+/* What is under way: its own. */
 struct firmware_change {
     uint8_t mode;      /* enum firmware_mode, in firmware_private.h */
     uint8_t phase;     /* enum firmware_phase */
     uint8_t step;      /* enum firmware_step: what the storage is asked to do */
-    uint8_t slot;      /* where */
+    uint8_t slot;      /* of which slot */
+    uint8_t boot;      /* enum dory_boot_mode */
+    uint8_t plan;      /* enum trailer_plan */
     uint8_t nth;       /* mark to be made next */
     int8_t result;     /* the first failure, or DORY_OK */
     bool unobserved;   /* nobody asks for it any more */
-    uint32_t off;      /* in the slot: of the step */
-    uint32_t len;      /* bytes of it */
-    uint32_t at;       /* bytes of the image that are programmed, or checked */
-    uint32_t erased;   /* bytes of the slot that can be programmed */
-    uint32_t noted;    /* bytes of the image that the notes tell */
-    uint32_t fed;      /* bytes that the check of the image has had */
     uint16_t unit;     /* of the notes: the next one */
     uint16_t buffered; /* bytes in `buffer` */
+    uint16_t counter;  /* of the update, for its marks */
+    uint32_t off;      /* in the slot: of the step */
+    uint32_t len;      /* bytes of it */
+    const uint8_t *data;
+    uint32_t at;     /* bytes of the image that are programmed */
+    uint32_t erased; /* bytes of the slot that can be programmed, or are */
+    uint32_t noted;  /* bytes of the image that the notes tell */
+    uint32_t fed;    /* bytes that the check of the image has had */
+    uint32_t pieces; /* that may still be checked in this call */
 };
 
 /* What a put that broke off has left: its own. */
@@ -92,7 +100,7 @@ struct firmware_partial {
     uint32_t size;   /* of the whole image */
     uint32_t crc32;
     uint16_t unit; /* of the notes: the next one that can be used */
-    bool live;     /* its state is still in RAM */
+    bool live;     /* its state is still in `change` */
 };
 
 struct firmware {
@@ -117,10 +125,11 @@ struct firmware {
 
     /* Its own. */
     bool ready;      /* firmware_begin() was content */
+    bool is_pending; /* marks were made that the next restart heeds */
     bool verified;   /* the image in the other slot has been checked since the start */
     bool fresh;      /* its last sector has been erased since the start, and no mark has been made */
     bool spent;      /* image_ok of the slot that runs may have been programmed */
-    uint8_t pending; /* enum dory_boot_mode, or FIRMWARE_NOT_PENDING */
+    uint8_t pending; /* enum dory_boot_mode, when one is */
     struct trailer trailer[2];
     struct firmware_image image[2];
     struct firmware_change change;
@@ -129,6 +138,7 @@ struct firmware {
     struct trailer_mark mark;
     struct dory_image check;
     uint8_t first[TRAILER_UNIT]; /* the image's first bytes, which are programmed last */
+    uint8_t note[FIRMWARE_NOTE]; /* being programmed */
     char image_text[DORY_IMAGE_DIGITS + 1];
     char boot_id_text[DORY_BOOT_ID_DIGITS + 1];
     uint8_t buffer[FIRMWARE_BUFFER];

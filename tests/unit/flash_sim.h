@@ -9,7 +9,8 @@
  * be left if the power went now. flash_tear() makes that state, in place or in a copy (flash_copy).
  *
  * A page counts as used from its programming on until its sector has been erased, whatever its bytes look like: also when
- * the power was cut before the first bit changed, and also when it was cut while the sector was being erased.
+ * the power was cut before the first bit changed, and also when it was cut while the sector was being erased. A test may
+ * except pages that are programmed again with the same bytes when nothing can be seen of the first time (`may_retry`).
  */
 #ifndef FLASH_SIM_H
 #define FLASH_SIM_H
@@ -56,6 +57,7 @@ struct flash_sim {
     bool fail_for_good;      /* so do all of that kind after it */
     void (*before)(void *before_ctx, struct flash_sim *sim, const struct flash_operation *operation);
     void *before_ctx;
+    bool (*may_retry)(const struct flash_sim *sim, uint64_t off); /* NULL: no page */
 
     /* The operation that has answered DORY_MORE. */
     bool pending;
@@ -101,6 +103,20 @@ static inline void flash_tear(struct flash_sim *sim, const struct flash_operatio
     }
 }
 
+/* Whether a page can be programmed. */
+static inline bool flash_is_free(const struct flash_sim *sim, uint64_t off)
+{
+    if (sim->device.sector_size == 0 || !sim->used[off / sim->device.page_size]) {
+        return true;
+    }
+    for (uint64_t i = 0; i < sim->device.page_size; i++) {
+        if (sim->bytes[off + i] != 0xff) {
+            return false;
+        }
+    }
+    return sim->may_retry != NULL && sim->may_retry(sim, off);
+}
+
 static inline void flash_do(struct flash_sim *sim, const struct flash_operation *operation, bool fails)
 {
     if (sim->before != NULL) {
@@ -109,7 +125,7 @@ static inline void flash_do(struct flash_sim *sim, const struct flash_operation 
     if (operation->data == NULL) {
         sim->erases[operation->off / operation->len]++;
     } else {
-        assert(sim->device.sector_size == 0 || !sim->used[operation->off / operation->len]);
+        assert(flash_is_free(sim, operation->off));
     }
     flash_tear(sim, operation, fails ? sim->fail_as : TEAR_ALL);
 }
