@@ -57,15 +57,15 @@ static bool read_swap_info(struct trailer *trailer, const uint8_t *unit)
 
 void trailer_read(struct trailer *trailer, const uint8_t bytes[TRAILER_LEN])
 {
-    const uint8_t *swap_info = bytes + TRAILER_LEN - AT_SWAP_INFO;
+    const uint8_t *swap_info = &bytes[TRAILER_LEN - AT_SWAP_INFO];
     bool confirmed = bytes[TRAILER_LEN - AT_IMAGE_OK] == SET;
 
     *trailer = (struct trailer){.state = TRAILER_PLAIN};
-    if (memcmp(bytes + TRAILER_LEN - AT_MAGIC, magic, sizeof magic) != 0) {
+    if (memcmp(&bytes[TRAILER_LEN - AT_MAGIC], magic, sizeof magic) != 0) {
         return;
     }
     trailer->has_counter = read_swap_info(trailer, swap_info);
-    if (!is_erased(bytes + TRAILER_LEN - AT_COPY_DONE)) {
+    if (!is_erased(&bytes[TRAILER_LEN - AT_COPY_DONE])) {
         trailer->state = confirmed ? TRAILER_CONFIRMED : TRAILER_TRIED;
     } else if (trailer->has_counter && confirmed == (swap_info[0] == TYPE_PERMANENT)) {
         trailer->state = TRAILER_PENDING;
