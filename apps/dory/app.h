@@ -25,6 +25,7 @@ int command_info(struct app *app);
 int command_run(struct app *app);
 int command_shell(struct app *app);
 int command_discover(struct app *app);
+int command_flash(struct app *app);
 
 /* Reports wrong usage and returns EXIT_USAGE. */
 int app_usage(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -39,16 +39,36 @@ static bool on_finished(void *ctx, struct job *job, const struct dory_answer *an
     return false;
 }
 
-int ask_run(struct ask *ask, const struct target *target)
+static void on_look(void *ctx, struct progress *progress)
 {
-    static const struct link_events link_events = {.next = on_next, .again = on_again, .finished = on_finished};
-    struct app *app = ask->app;
-    const struct report_file file = {.name = ask->about, .about = ask->about};
+    const struct ask *ask = (const struct ask *)ctx;
+
+    ask->look(ask, progress);
+}
+
+void ask_silently(struct ask *ask, const struct target *target)
+{
+    const struct link_events link_events = {
+        .next = on_next,
+        .again = on_again,
+        .finished = on_finished,
+        .look = ask->look != NULL ? on_look : NULL,
+    };
     struct outcome failure;
 
-    if (!link_run(app, target, &link_events, ask, &failure) && !ask->settled) {
+    ask->given = false;
+    ask->settled = false;
+    if (!link_run(ask->app, target, &link_events, ask, &failure) && !ask->settled) {
         ask->outcome = failure;
     }
+}
+
+int ask_run(struct ask *ask, const struct target *target)
+{
+    struct app *app = ask->app;
+    const struct report_file file = {.name = ask->about, .about = ask->about};
+
+    ask_silently(ask, target);
     if (ask->outcome.code != EXIT_DONE) {
         report_file(&app->report, &file, &ask->outcome);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One request, one answer: what `ls`, `stat` and `info` have in common. */
+/* One request, one answer: what `ls`, `stat`, `info` and `flash` have in common. */
 #ifndef DORY_APP_ASK_H
 #define DORY_APP_ASK_H
 
@@ -17,6 +17,9 @@ struct ask {
     /* A try was for nothing: forgets what it brought. May be NULL. */
     void (*forget)(struct ask *ask);
 
+    /* Tells how far it is. May be NULL. */
+    void (*look)(const struct ask *ask, struct progress *progress);
+
     /* ask_run()'s own. */
     bool given;
     bool settled;
@@ -25,5 +28,8 @@ struct ask {
 
 /* Gets the answer and reports failures. Returns the exit code. */
 int ask_run(struct ask *ask, const struct target *target);
+
+/* Gets the answer, or fails; ask->outcome tells. */
+void ask_silently(struct ask *ask, const struct target *target);
 
 #endif

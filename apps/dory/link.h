@@ -34,8 +34,8 @@ void link_free(struct link *link);
 
 /*
  * Runs until next() has no more and every job is finished. Returns true then; else `failure` tells why it was given up,
- * and jobs that have no answer were finished with DORY_FAULT_LOST. EXIT_DONE in there: a signal said so. A `run` that
- * may have reached the server is not sent again: when its answer is lost, all is given up.
+ * and jobs that have no answer were finished with DORY_FAULT_LOST. EXIT_DONE in there: a signal said so. A `run` or
+ * `boot` that may have reached the server is not sent again: when its answer is lost, all is given up.
  */
 bool link_run(struct app *app, const struct target *target, const struct link_events *events, void *ctx,
               struct outcome *failure);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"rm", "TARGET/NAME...", 1, INT_MAX, false, command_rm},
     {"stat", "[--check] TARGET/NAME", 1, 1, false, command_stat},
     {"info", "TARGET", 1, 1, false, command_info},
+    {"flash", "IMAGE TARGET...", 1, INT_MAX, false, command_flash},
     {"discover", "[--to ADDR[:PORT]]...", 0, 0, false, command_discover},
     {"run", "TARGET LINE...", 2, INT_MAX, true, command_run},
     {"shell", "TARGET", 1, 1, false, command_shell},
@@ -110,7 +111,8 @@ static int end(int code)
 
 int main(int argc, char **argv)
 {
-    struct app app = {.options = {.timeout_ms = 30000, .retries = 5}, .report = {.command = ""}};
+    struct app app = {.options = {.timeout_ms = 30000, .retries = 5, .jobs = 4, .wait_ms = 240000},
+                      .report = {.command = ""}};
     char error[512];
 
     switch (options_parse(&app.options, argc, argv, commands, error, sizeof error)) {

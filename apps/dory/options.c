@@ -10,7 +10,8 @@
 
 #include "options.h"
 
-#define MAX_TIMEOUT_S 86400.0
+#define MAX_SECONDS 86400.0
+#define MAX_JOBS 256L
 #define MAX_RETRIES 1000000L
 
 /* Options without a letter. */
@@ -21,7 +22,11 @@ enum {
     OPTION_RETRIES,
     OPTION_NO_REPLY,
     OPTION_CHECK,
-    OPTION_TO
+    OPTION_TO,
+    OPTION_TARGETS,
+    OPTION_WAIT,
+    OPTION_NO_CONFIRM,
+    OPTION_FORCE
 };
 
 static const struct option long_options[] = {
@@ -36,6 +41,11 @@ static const struct option long_options[] = {
     {"no-reply", no_argument, NULL, OPTION_NO_REPLY},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"to", required_argument, NULL, OPTION_TO},
+    {"jobs", required_argument, NULL, 'j'},
+    {"targets", required_argument, NULL, OPTION_TARGETS},
+    {"wait", required_argument, NULL, OPTION_WAIT},
+    {"no-confirm", no_argument, NULL, OPTION_NO_CONFIRM},
+    {"force", no_argument, NULL, OPTION_FORCE},
     {NULL, 0, NULL, 0},
 };
 
@@ -51,76 +61,91 @@ void options_help(void)
           "  dory info TARGET                  tell what the server is, and its limits\n"
           "  dory run TARGET LINE...           run a command there; ends as it ends\n"
           "  dory shell TARGET                 a prompt for commands, put and get\n"
+          "  dory flash IMAGE TARGET...        update firmware, and see that it runs\n"
           "  dory discover [--to ADDR[:PORT]]  find servers nearby, or at ADDR\n"
           "\n"
           "TARGET is HOST[:PORT][/NAME]: port 9002 unless given, IPv6 in [brackets].\n"
-          "What is put to TARGET, or to a NAME that ends in /, keeps its own name.\n"
-          "\n"
-          "  -q, --quiet    tell nothing but failures   --json         tell it as JSON\n"
-          "  --timeout S    give up after S seconds     --no-progress  draw nothing\n"
-          "                 without progress (30)       --no-reply     put: for servers\n"
-          "  --retries N    tries after a failure (5)                  that never answer\n"
-          "  -h, --help     show this                   --version      show the version\n"
-          "\n"
+          "  -q, --quiet  only failures       --timeout S     without progress (30)\n"
+          "  --json       tell it as JSON     --retries N     after a failure (5)\n"
+          "  --version    tell the version    --no-progress   draw nothing\n"
+          "  --no-reply   put: for servers    --no-confirm    flash: leave it on trial\n"
+          "               that never answer   --targets FILE  flash: one TARGET a line\n"
+          "  -j N         flash: at once (4)  --wait S        flash: for an answer (240)\n"
+          "  --force      flash: also another board's image, or an older version\n"
           "Example: dory put build/app.bin board.local:9002/app.bin\n"
           "Exit: 0 done, 1 refused, 2 usage, 3 no connection, 4 timeout, 5 local file,\n"
-          "6 what arrived is not what was sent. run: as the command, 255 on failure.\n",
+          "6 not what was sent, 7 new firmware did not come up; run: as the command, or 255\n",
           stdout);
 }
 
-static bool parse_timeout(struct options *options, const char *text, char *error, size_t error_len)
+/* Reads a time. Returns OPTIONS_RUN, having set `*given`, too. */
+static enum options_result parse_time(const char *option, uint32_t *ms, bool *given, char *error, size_t error_len)
 {
     char *end;
-    double seconds = strtod(text, &end);
+    double seconds = strtod(optarg, &end);
 
-    if (end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= MAX_TIMEOUT_S)) {
-        snprintf(error, error_len, "--timeout '%s' must be a number of seconds, 0.001 to 86400", text);
-        return false;
+    if (end == optarg || *end != '\0' || !(seconds >= 0.001 && seconds <= MAX_SECONDS)) {
+        snprintf(error, error_len, "%s '%s' must be a number of seconds, 0.001 to 86400", option, optarg);
+        return OPTIONS_WRONG;
     }
-    options->timeout_ms = (uint32_t)(seconds * 1000);
-    options->timeout_given = true;
-    return true;
+    *ms = (uint32_t)(seconds * 1000);
+    *given = true;
+    return OPTIONS_RUN;
 }
 
-static bool parse_retries(struct options *options, const char *text, char *error, size_t error_len)
+static enum options_result parse_count(const char *option, long least, long most, uint32_t *count, char *error,
+                                       size_t error_len)
 {
     char *end;
-    long retries = strtol(text, &end, 10);
+    long value = strtol(optarg, &end, 10);
 
-    if (end == text || *end != '\0' || retries < 0 || retries > MAX_RETRIES) {
-        snprintf(error, error_len, "--retries '%s' must be a whole number, 0 to 1000000", text);
-        return false;
+    if (end == optarg || *end != '\0' || value < least || value > most) {
+        snprintf(error, error_len, "%s '%s' must be a whole number, %ld to %ld", option, optarg, least, most);
+        return OPTIONS_WRONG;
     }
-    options->retries = (uint32_t)retries;
-    return true;
+    *count = (uint32_t)value;
+    return OPTIONS_RUN;
+}
+
+/* What an option without a value sets; NULL: it is none of those. */
+static bool *flag_of(struct options *options, int option)
+{
+    switch (option) {
+    case 'q':
+        return &options->quiet;
+    case 'r':
+        return &options->recursive;
+    case OPTION_JSON:
+        return &options->json;
+    case OPTION_NO_PROGRESS:
+        return &options->no_progress;
+    case OPTION_NO_REPLY:
+        return &options->no_reply;
+    case OPTION_CHECK:
+        return &options->check;
+    case OPTION_NO_CONFIRM:
+        return &options->no_confirm;
+    case OPTION_FORCE:
+        return &options->force;
+    default: /* what getopt_long() returns is an int, so no enum can be complete */
+        return NULL;
+    }
 }
 
 /* Takes one option. Returns OPTIONS_RUN to go on. */
 static enum options_result on_option(struct options *options, int option, char **argv, char *error, size_t error_len)
 {
+    bool *flag = flag_of(options, option);
+
+    if (flag != NULL) {
+        *flag = true;
+        return OPTIONS_RUN;
+    }
     switch (option) {
     case 'h':
         return OPTIONS_HELP;
     case 'V':
         return OPTIONS_VERSION;
-    case 'q':
-        options->quiet = true;
-        break;
-    case 'r':
-        options->recursive = true;
-        break;
-    case OPTION_JSON:
-        options->json = true;
-        break;
-    case OPTION_NO_PROGRESS:
-        options->no_progress = true;
-        break;
-    case OPTION_NO_REPLY:
-        options->no_reply = true;
-        break;
-    case OPTION_CHECK:
-        options->check = true;
-        break;
     case OPTION_TO:
         if (options->to_count == OPTIONS_MAX_TO) {
             snprintf(error, error_len, "--to '%s' is one too many: %d will do", optarg, OPTIONS_MAX_TO);
@@ -128,10 +153,18 @@ static enum options_result on_option(struct options *options, int option, char *
         }
         options->to[options->to_count++] = optarg;
         break;
+    case OPTION_TARGETS:
+        options->targets = optarg;
+        break;
+    case 'j':
+        options->jobs_given = true;
+        return parse_count("-j", 1, MAX_JOBS, &options->jobs, error, error_len);
+    case OPTION_WAIT:
+        return parse_time("--wait", &options->wait_ms, &options->wait_given, error, error_len);
     case OPTION_TIMEOUT:
-        return parse_timeout(options, optarg, error, error_len) ? OPTIONS_RUN : OPTIONS_WRONG;
+        return parse_time("--timeout", &options->timeout_ms, &options->timeout_given, error, error_len);
     case OPTION_RETRIES:
-        return parse_retries(options, optarg, error, error_len) ? OPTIONS_RUN : OPTIONS_WRONG;
+        return parse_count("--retries", 0, MAX_RETRIES, &options->retries, error, error_len);
     case ':':
         snprintf(error, error_len, "%s needs a value", argv[optind - 1]);
         return OPTIONS_WRONG;
@@ -142,7 +175,7 @@ static enum options_result on_option(struct options *options, int option, char *
             snprintf(error, error_len, "%s is no option of dory", argv[optind - 1]);
         }
         return OPTIONS_WRONG;
-    default: /* what getopt_long() returns is an int, so no enum can be complete */
+    default: /* as above */
         break;
     }
     return OPTIONS_RUN;
@@ -177,18 +210,24 @@ static enum options_result wrong_command(const char *word, const struct command 
 /* An option that another command has says nothing here. */
 static const char *misplaced(const struct options *options)
 {
-    bool put = strcmp(options->command->name, "put") == 0;
+    const struct {
+        bool given;
+        const char *option;
+        const char *command;
+    } owned[] = {
+        {options->recursive, "-r", "put"},        {options->no_reply, "--no-reply", "put"},
+        {options->check, "--check", "stat"},      {options->to_count > 0, "--to", "discover"},
+        {options->jobs_given, "-j", "flash"},     {options->targets != NULL, "--targets", "flash"},
+        {options->wait_given, "--wait", "flash"}, {options->no_confirm, "--no-confirm", "flash"},
+        {options->force, "--force", "flash"},
+    };
 
-    if (options->recursive && !put) {
-        return "-r";
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) {
+        if (owned[i].given && strcmp(options->command->name, owned[i].command) != 0) {
+            return owned[i].option;
+        }
     }
-    if (options->no_reply && !put) {
-        return "--no-reply";
-    }
-    if (options->to_count > 0 && strcmp(options->command->name, "discover") != 0) {
-        return "--to";
-    }
-    return options->check && strcmp(options->command->name, "stat") != 0 ? "--check" : NULL;
+    return NULL;
 }
 
 static bool check_words(const struct options *options, char *error, size_t error_len)
@@ -248,7 +287,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     optind = 0; /* from the beginning: a shell comes here more than once */
     opterr = 0;
     while (!is_line_next(options)) {
-        int option = getopt_long(argc, argv, "-:hVqr", long_options, NULL);
+        int option = getopt_long(argc, argv, "-:hVqrj:", long_options, NULL);
         enum options_result result = OPTIONS_RUN;
 
         if (option == -1) {

@@ -36,6 +36,13 @@ struct options {
     bool check;                     /* stat */
     const char *to[OPTIONS_MAX_TO]; /* discover */
     size_t to_count;
+    const char *targets; /* flash: a file of them, or NULL */
+    uint32_t jobs;       /* flash: devices at a time */
+    uint32_t wait_ms;    /* flash: for the new firmware */
+    bool jobs_given;
+    bool wait_given;
+    bool no_confirm; /* flash */
+    bool force;      /* flash */
 };
 
 /* What options_parse() leaves to do. */

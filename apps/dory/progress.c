@@ -19,15 +19,21 @@
 static struct {
     bool active;
     bool shown;
-    bool measured; /* last_... hold something */
-    uint32_t last_ms;
-    uint64_t last_moved;
-    double rate; /* bytes a second */
+    struct progress_speed speed;
+    void (*divert)(void *ctx, const struct progress *progress);
+    void *ctx;
 } line;
 
 void progress_begin(void)
 {
     line.active = isatty(STDERR_FILENO) == 1;
+}
+
+void progress_divert(void (*draw)(void *ctx, const struct progress *progress), void *ctx)
+{
+    line.active = true;
+    line.divert = draw;
+    line.ctx = ctx;
 }
 
 bool progress_active(void)
@@ -37,8 +43,8 @@ bool progress_active(void)
 
 void progress_restart(void)
 {
-    line.measured = false;
-    line.rate = 0;
+    line.speed.measured = false;
+    line.speed.rate = 0;
 }
 
 void progress_clear(void)
@@ -50,30 +56,29 @@ void progress_clear(void)
     }
 }
 
-static size_t terminal_width(void)
+void progress_terminal(size_t *columns, size_t *rows)
 {
     struct winsize size;
+    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
 
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-        return 80;
-    }
-    return size.ws_col;
+    *columns = known && size.ws_col > 0 ? size.ws_col : 80;
+    *rows = known && size.ws_row > 0 ? size.ws_row : 24;
 }
 
-static void measure(const struct progress *progress, uint32_t now_ms)
+void progress_measure(struct progress_speed *speed, const struct progress *progress, uint32_t now_ms)
 {
-    double elapsed_ms = (double)(now_ms - line.last_ms);
+    double elapsed_ms = (double)(now_ms - speed->last_ms);
     uint64_t moved = progress->done > progress->skipped ? progress->done - progress->skipped : 0;
 
-    if (line.measured && elapsed_ms > 0 && moved >= line.last_moved) {
-        double rate = (double)(moved - line.last_moved) * 1000 / elapsed_ms;
-        double weight = line.rate > 0 && elapsed_ms < SMOOTH_MS ? elapsed_ms / SMOOTH_MS : 1;
+    if (speed->measured && elapsed_ms > 0 && moved >= speed->last_moved) {
+        double rate = (double)(moved - speed->last_moved) * 1000 / elapsed_ms;
+        double weight = speed->rate > 0 && elapsed_ms < SMOOTH_MS ? elapsed_ms / SMOOTH_MS : 1;
 
-        line.rate += (rate - line.rate) * weight;
+        speed->rate += (rate - speed->rate) * weight;
     }
-    line.measured = true;
-    line.last_ms = now_ms;
-    line.last_moved = moved;
+    speed->measured = true;
+    speed->last_ms = now_ms;
+    speed->last_moved = moved;
 }
 
 /* Appends to `text` of `size` bytes, as printf() does, with two blanks in between. */
@@ -88,8 +93,7 @@ __attribute__((format(printf, 3, 4))) static void append(char *text, size_t size
     va_end(args);
 }
 
-/* "  42%  5.1 MiB  1.2 MiB/s  0:07 left" */
-static void describe(const struct progress *progress, char *text, size_t size)
+void progress_describe(const struct progress *progress, double rate, char *text, size_t size)
 {
     char number[TEXT_NUMBER_SIZE];
     bool many = progress->files_total > 1;
@@ -105,11 +109,11 @@ static void describe(const struct progress *progress, char *text, size_t size)
     }
     text_size(number, progress->done);
     append(text, size, "%s", number);
-    if (line.rate > 0) {
-        text_size(number, (uint64_t)line.rate);
+    if (rate > 0) {
+        text_size(number, (uint64_t)rate);
         append(text, size, "%s/s", number);
         if (!many && total > done) {
-            text_time(number, (uint64_t)((double)(total - done) / line.rate));
+            text_time(number, (uint64_t)((double)(total - done) / rate));
             append(text, size, "%s left", number);
         }
     }
@@ -144,13 +148,19 @@ void progress_draw(const struct progress *progress, uint32_t now_ms)
     char name[TEXT_PATH_SIZE];
     char text[160];
     size_t width;
+    size_t rows;
 
-    if (!line.active || (line.shown && now_ms - line.last_ms < PROGRESS_EVERY_MS)) {
+    if (line.divert != NULL) {
+        line.divert(line.ctx, progress);
         return;
     }
-    measure(progress, now_ms);
-    describe(progress, text, sizeof text);
-    width = terminal_width() - 1;
+    if (!line.active || (line.shown && now_ms - line.speed.last_ms < PROGRESS_EVERY_MS)) {
+        return;
+    }
+    progress_measure(&line.speed, progress, now_ms);
+    progress_describe(progress, line.speed.rate, text, sizeof text);
+    progress_terminal(&width, &rows);
+    width--;
     if (strlen(text) > width) {
         text[width] = '\0';
     }

@@ -21,7 +21,7 @@ void outcome_set(struct outcome *outcome, enum exit_code code, const char *statu
     va_end(args);
 }
 
-static void encode_text(struct dory_encoder *encoder, const char *key, const char *text)
+void report_text(struct dory_encoder *encoder, const char *key, const char *text)
 {
     char clean[TEXT_PATH_SIZE];
 
@@ -37,16 +37,16 @@ static void print_json(const struct report_file *file, const struct outcome *out
     struct dory_encoder encoder;
 
     dory_header_begin_line(&encoder, line, sizeof line);
-    encode_text(&encoder, "file", file->file);
-    encode_text(&encoder, "name", file->name);
-    encode_text(&encoder, "status", outcome->status);
+    report_text(&encoder, "file", file->file);
+    report_text(&encoder, "name", file->name);
+    report_text(&encoder, "status", outcome->status);
     if (file->has_size) {
         dory_header_number(&encoder, "filesize", file->size);
     }
     if (file->has_crc32) {
         dory_header_crc32(&encoder, "crc32", file->crc32);
     }
-    encode_text(&encoder, "message", outcome->message);
+    report_text(&encoder, "message", outcome->message);
     report_line(&encoder);
 }
 
@@ -132,6 +132,10 @@ void report_note(const struct report *report, const char *format, ...)
     vsnprintf(note, sizeof note, format, args);
     va_end(args);
     text_clean(clean, sizeof clean, note, strlen(note));
+    if (report->note != NULL) {
+        report->note(report->ctx, clean);
+        return;
+    }
     progress_clear();
     fprintf(stderr, "dory %s: %s\n", report->command, clean);
 }

@@ -19,6 +19,7 @@ enum exit_code {
     EXIT_TIMEOUT = 4,
     EXIT_LOCAL = 5,
     EXIT_MISMATCH = 6,
+    EXIT_NOT_UP = 7,
 };
 
 /* How one thing ended. */
@@ -32,7 +33,9 @@ struct report {
     const char *command;
     bool json;
     bool quiet;
-    int code; /* enum exit_code of the first failure */
+    int code;                                  /* enum exit_code of the first failure */
+    void (*note)(void *ctx, const char *note); /* takes notes, in place of stderr; or NULL */
+    void *ctx;
 };
 
 /* What a line about a file tells; absent: NULL, or has_... false. */
@@ -67,6 +70,9 @@ void report_note(const struct report *report, const char *format, ...) __attribu
 
 /* Room for any line of JSON here: a path and a name, each byte of them escaped. */
 #define REPORT_LINE_SIZE 32768
+
+/* Appends a text, cleaned, unless it is NULL or empty. */
+void report_text(struct dory_encoder *encoder, const char *key, const char *text);
 
 /* Ends the line that `encoder` holds and prints it. */
 void report_line(struct dory_encoder *encoder);

@@ -53,6 +53,16 @@ size_t text_columns(const char *text)
     return columns;
 }
 
+void text_cut(char *text, size_t columns)
+{
+    for (; *text != '\0'; text++) {
+        if (((unsigned char)*text & 0xc0) != 0x80 && columns-- == 0) {
+            *text = '\0';
+            return;
+        }
+    }
+}
+
 void text_size(char dst[TEXT_NUMBER_SIZE], uint64_t bytes)
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

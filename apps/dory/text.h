@@ -22,6 +22,9 @@ void text_clean(char *dst, size_t size, const char *text, size_t len);
 /* Columns that cleaned `text` takes, one a character. */
 size_t text_columns(const char *text);
 
+/* Cuts cleaned `text` so that it takes no more. */
+void text_cut(char *text, size_t columns);
+
 /* "999 B", "1.5 KiB", "12.3 MiB". */
 void text_size(char dst[TEXT_NUMBER_SIZE], uint64_t bytes);
 

@@ -38,7 +38,7 @@ def test_help_fits_a_screen_and_shows_an_example(dory):
         assert len(lines) <= 24 and max(map(len, lines)) <= 80
         assert "xample" in result.out
         assert result.err == ""
-    for command in ("put", "get", "ls", "rm", "stat", "info"):
+    for command in ("put", "get", "ls", "rm", "stat", "info", "run", "shell", "flash", "discover"):
         assert whole_word(command, result.out), command
 
 

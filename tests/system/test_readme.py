@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """README.md: the Python client is at most 15 lines long, and exactly that text puts a file on a server; what it shows of
-`dory discover` is what that prints."""
+`dory discover` and `dory flash` is what those print."""
 
 import re
 import subprocess
@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+import images
 import wire
 from harness import DONE, REPOSITORY, pattern, poll_until
+from test_cli_flash import Device, name_of
 from test_discovery import FakeServer, answer
 
 
@@ -100,3 +102,40 @@ def test_discover_prints_the_json_that_is_shown(transcript, network, dory):
     assert result.code == DONE, result
     assert result.out == on_loopback(transcript[command])
     assert made.questions
+
+
+# --- dory flash ---
+
+
+def without_times(text):
+    return sorted(re.sub(r"\d+\.\d\d s$", "... s", text, flags=re.MULTILINE).splitlines())
+
+
+@pytest.mark.linux
+def test_flash_prints_what_is_shown(network, dory, local, tmp_path):
+    readme = (REPOSITORY / "README.md").read_text()
+    section = readme.partition("\n## Update firmware\n")[2].partition("\n## ")[0]
+    shown = dict(part.split("\n", 1) for part in re.search(r"^```\n(\$.*?)^```$", section, re.M | re.S)[1].split("$ ")[1:])
+    one, many, status = shown
+    data = images.sign(images.make_key(tmp_path / "key.pem"), pattern(100_000), (1, 2, 0, 0))
+    local("app.img", data)
+    fates = {"192.168.1.50": "up", "192.168.1.51": "back", "192.168.1.52": "up"}
+    devices = {address: network(Device, fate) for address, fate in fates.items()}
+    for device in devices.values():
+        device.version = "1.1.0"
+    local("bench.txt", "\n".join(device.at for device in devices.values()).encode())
+
+    def run(command):
+        text = command
+        for address, device in devices.items():
+            text = text.replace(address, device.at)
+        result = dory(*text.split()[1:])
+        told = result.out + result.err
+        for address, device in devices.items():
+            told = told.replace(device.at, address)
+        assert without_times(told) == without_times(shown[command])
+        return result.code
+
+    assert run(one) == DONE
+    assert run(many) == int(shown[status])
+    assert devices["192.168.1.52"].running == name_of(data)
