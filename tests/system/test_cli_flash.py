@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -60,9 +59,10 @@ class Device(Listener):
     `fate` of what is booted: "up", "silent" (nobody answers), "back" (the old one is there again), "stays" (it doesn't
     restart). `refuse`: {command or mode: statuses to give in turn}. `lose`: [(command or mode, whether it is done
     nevertheless)]: the connection ends in place of an answer, each once. `drop`: a put's connection ends behind so many
-    bytes, once. `told`: further fields of info, None takes one away."""
+    bytes, once. `told`: further fields of info, None takes one away. `hold_put`: an event without which no put is answered."""
 
-    def __init__(self, fate="up", refuse=(), lose=(), drop=None, holds=b"", told=(), running=OLD_IMAGE, confirmed=True, hold_put=None):
+    def __init__(self, fate="up", refuse=(), lose=(), drop=None, holds=b"", told=(), running=OLD_IMAGE, confirmed=True,
+                 hold_put=None):
         self.fate, self.drop, self.hold_put = fate, drop, hold_put
         self.refuse = {what: list(statuses) for what, statuses in dict(refuse).items()}
         self.lose = list(lose)
@@ -805,7 +805,12 @@ def test_a_terminal_sees_the_steps_and_then_the_result(device, dory, image):
 def test_a_terminal_has_a_line_for_each_device_at_work(device, dory, image):
     held = threading.Event()
     many = [device(hold_put=held) for _ in range(3)]
-    threading.Thread(target=lambda: (poll_until(lambda: all(one.asked("put") for one in many), "three uploads"), held.set())).start()
+
+    def let_go():
+        poll_until(lambda: all(one.asked("put") for one in many), "three uploads")
+        held.set()
+
+    threading.Thread(target=let_go, daemon=True).start()
     shown = harness.run_on_terminal("flash", "app.img", *[one.at for one in many], cwd=dory.folder)
     assert shown.code == DONE, shown
     assert "\x1b[2A" in shown.err, "three lines are drawn again"
