@@ -15,6 +15,7 @@
 
 #include <lwip/netif.h>
 
+#include "../../port/flash/boot_handoff.h"
 #include "../../port/flash/flash_device.h"
 
 /* As `info` tells it; 16 bytes at most. */
@@ -63,5 +64,21 @@ const char *board_reset_reason(void);
 
 /* Restarts the board. */
 _Noreturn void board_restart(void);
+
+/* ---- Only of boards with slots for firmware (firmware.NAME in boards.mk) ---- */
+
+/* Slot A (0) or B (1) as port/flash/firmware.h wants it, or NULL: the device has none, and `firmware` is a name like any
+ * other. The same at each call. */
+const struct flash_device *board_slot(unsigned slot);
+
+/* The public key of whoever signs the firmware: DORY_IMAGE_KEY bytes. firmware_key.h has the one that `make` was given. */
+const uint8_t *board_key(void);
+
+/* What the boot stage has told the image that runs. */
+const struct boot_handoff *board_handoff(void);
+
+/* The image that runs has been confirmed: stops the timer which would have ended its trial by a restart. With a watchdog in
+ * that timer's place, this is where a product begins to calm it without further conditions. */
+void board_trial_end(void);
 
 #endif

@@ -20,9 +20,9 @@ static const char *started_by;
 static const char *reason(bool goes_on)
 {
     static const char *const reasons[] = {
-        [CRASH_LOG_COMMAND] = "reboot command",
-        [CRASH_LOG_FAILURE] = "failure, see the log",
-        [CRASH_LOG_FAULT] = "fault, see the log",
+        [CRASH_LOG_COMMAND] = "reboot command",   [CRASH_LOG_FAILURE] = "failure, see the log",
+        [CRASH_LOG_FAULT] = "fault, see the log", [CRASH_LOG_UPDATE] = "firmware update",
+        [CRASH_LOG_TRIAL] = "end of a trial",
     };
     const char *told = board_reset_reason();
 

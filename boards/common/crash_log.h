@@ -14,7 +14,9 @@ enum crash_log_reason {
     CRASH_LOG_RESET, /* nobody said a word: the reset pin, a watchdog */
     CRASH_LOG_COMMAND,
     CRASH_LOG_FAILURE,
-    CRASH_LOG_FAULT
+    CRASH_LOG_FAULT,
+    CRASH_LOG_UPDATE, /* `boot`: another image is to be started */
+    CRASH_LOG_TRIAL   /* the trial of an image ended, and nobody had confirmed it */
 };
 
 #if BOARD_COMMANDS

@@ -81,6 +81,7 @@ static void begin_server(struct device *device)
         .max_name = DORY_MAX_NAME,
         .limits = DORY_LIMITS,
     };
+    device_firmware_begin(device);
     device_commands_begin(device);
     dory_server_begin(&device->server, board_now_ms());
     device->service = (struct service){
@@ -170,6 +171,7 @@ static void keep_house(struct device *device)
     sys_check_timeouts();
     check_address(device);
     (void)slot_store_run(&device->store);
+    device_firmware_poll(device);
     device_restart_poll(device);
 }
 

@@ -14,6 +14,7 @@
 #include "../../port/lwip/net_udp_lwip.h"
 #include "../../port/service.h"
 #include "device_commands.h"
+#include "device_firmware.h"
 #include "device_plain.h"
 #include "device_restart.h"
 #include <board_config.h> /* the board's own */
@@ -31,6 +32,9 @@ struct device {
     struct service service;
 #if BOARD_COMMANDS
     struct device_commands commands;
+#endif
+#if BOARD_FIRMWARE
+    struct firmware firmware;
 #endif
 #if BOARD_PLAIN
     struct device_plain plain[BOARD_PLAIN_FORMS];

@@ -67,6 +67,7 @@ static int run_version(struct command_output *out, int argc, const char *const *
     line(out, "dory", DORY_VERSION);
     line(out, "firmware", server->firmware);
     line(out, "board", server->board);
+    device_firmware_tell(device_of(out), out);
     return 0;
 }
 

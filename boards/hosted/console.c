@@ -94,7 +94,7 @@ static bool obey(char *line)
     const char *name = strsep(&words, " ");
     const char *value = words != NULL ? words : "";
 
-    if (strcmp(name, "statistics") == 0) {
+    if (strcmp(name, "statistics") == 0 && hosted.device != NULL) {
         device_log_statistics(hosted.device);
         return true;
     }

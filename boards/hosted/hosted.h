@@ -12,7 +12,7 @@
 struct hosted {
     struct wire wire;
     const struct flash_device *flash; /* NULL: no storage */
-    struct device *device;
+    struct device *device;            /* NULL: nobody hears of it */
     bool stopping;
 };
 

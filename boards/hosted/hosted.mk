@@ -7,7 +7,7 @@ HOSTED_VARIANTS := gcc asan cov
 
 HOSTED_LWIP := $(lwip:%=$(lwip_source)/%.c)
 HOSTED_C := $(CORE) $(wildcard port/*.c port/lwip/*.c port/flash/*.c port/bearssl/*.c) \
-    $(addprefix boards/common/,crash_log.c $(addprefix device,.c _commands.c _discovery.c _plain.c _restart.c) log.c \
+    $(addprefix boards/common/,crash_log.c $(addprefix device,.c _commands.c _discovery.c _firmware.c _plain.c _restart.c) log.c \
     timers.c) $(wildcard boards/hosted/*.c) build/firmware-key.c
 HOSTED_CPPFLAGS := $(CPPFLAGS) -Iboards/hosted -Iboards/common -isystem $(LWIP_DIR)/src/include \
     -DBOARD_COMMANDS=1 -DBOARD_DISCOVERY=1 -DBOARD_SIZED_PORT=9003 -DBOARD_HEADED_PORT=9004 \

@@ -16,14 +16,17 @@
 
 #include "../common/crash_log.h"
 #include "../common/device.h"
+#include "boot.h"
 #include "host.h"
 #include "hosted.h"
 #include "restart.h"
 
 #define STORAGE_SIZE (32ULL << 20)
 #define SECTOR 4096U
+#define MAX_TRIAL_S 4000000U /* in milliseconds it has to fit 32 bits */
 
 #define EXIT_USAGE 2
+#define IDLE_MS 100
 
 struct hosted hosted;
 
@@ -39,6 +42,7 @@ struct options {
     struct host_options host;
     struct plain_address sized;
     struct plain_address headed;
+    struct boot_options boot;
     const char *storage;
     uint64_t size;
     bool no_storage;
@@ -53,6 +57,10 @@ static const char help[] =
     "                          and for plain clients of the command service (nowhere)\n"
     "  --storage FILE          keep the flash in FILE, not in memory\n"
     "  --size BYTES            of the flash (33554432), a multiple of 4096\n"
+    "  --firmware IMAGE        the flash has slots for firmware, and this image when it leaves the factory\n"
+    "  --trial S               a new image must be confirmed in S seconds (180)\n"
+    "  --key FILE              the public key of images, from `dorysign pubkey --format raw` (compiled in)\n"
+    "  --revision TEXT         of the hardware: what an image may say it dislikes\n"
     "  --no-storage            as a board whose SD card is missing\n"
     "  --no-dhcp               nobody answers the device's DHCP requests\n"
     "  --loss, --duplication, --reordering, --corruption PERCENT, --delay MS\n"
@@ -101,6 +109,27 @@ static bool parse_number(const char *text, uint64_t *number)
     return end != text && *end == '\0' && *text != '-' && *number > 0;
 }
 
+static bool set_text(struct options *options, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **text;
+    } list[] = {
+        {"storage", &options->storage},
+        {"firmware", &options->boot.image},
+        {"key", &options->boot.key},
+        {"revision", &options->boot.revision},
+    };
+
+    for (unsigned i = 0; i < sizeof list / sizeof *list; i++) {
+        if (strcmp(name, list[i].name) == 0) {
+            *list[i].text = value;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool set_option(struct options *options, const char *name, const char *value)
 {
     uint64_t number;
@@ -114,9 +143,11 @@ static bool set_option(struct options *options, const char *name, const char *va
     if (strcmp(name, "headed-commands") == 0) {
         return parse_listen(value, &options->headed.address, &options->headed.port) && options->headed.port != 0;
     }
-    if (strcmp(name, "storage") == 0) {
-        options->storage = value;
+    if (set_text(options, name, value)) {
         return true;
+    }
+    if (strcmp(name, "trial") == 0) {
+        return parse_number(value, &options->boot.trial_s) && options->boot.trial_s <= MAX_TRIAL_S;
     }
     if (strcmp(name, "size") == 0) {
         return parse_number(value, &options->size) && options->size % SECTOR == 0;
@@ -146,6 +177,10 @@ static void parse_options(struct options *options, int argc, char **argv)
         {"headed-commands", required_argument, NULL, 0},
         {"storage", required_argument, NULL, 0},
         {"size", required_argument, NULL, 0},
+        {"firmware", required_argument, NULL, 0},
+        {"trial", required_argument, NULL, 0},
+        {"key", required_argument, NULL, 0},
+        {"revision", required_argument, NULL, 0},
         {"no-storage", no_argument, NULL, 0},
         {"no-dhcp", no_argument, NULL, 0},
         {"loss", required_argument, NULL, 0},
@@ -190,12 +225,33 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+static void ignore_frames(void)
+{
+    struct wire_frame *frame;
+
+    while ((frame = wire_take(&hosted.wire, TO_DEVICE, host_now_ms())) != NULL) {
+        wire_free(&hosted.wire, TO_DEVICE, frame);
+    }
+}
+
+/* Does what there is to do, and tells how long there will be nothing. */
+static uint32_t poll_device(struct device *device)
+{
+    boot_poll();
+    if (device == NULL) {
+        ignore_frames();
+        return IDLE_MS;
+    }
+    return least(device_poll(device), sys_timeouts_sleeptime());
+}
+
+/* `device` is NULL when nobody is to hear of it. */
 static void run(struct device *device)
 {
     bool reads = true;
 
     while (!hosted.stopping && !signalled) {
-        uint32_t wait_ms = least(device_poll(device), sys_timeouts_sleeptime());
+        uint32_t wait_ms = poll_device(device);
 
         if (host_poll(wait_ms, reads ? STDIN_FILENO : -1)) {
             reads = console_read();
@@ -207,8 +263,27 @@ static void run(struct device *device)
 static void wait_for_address(struct device *device)
 {
     while (ip4_addr_isany(netif_ip4_addr(&device->netif)) && !signalled) {
-        (void)host_poll(least(device_poll(device), sys_timeouts_sleeptime()), -1);
+        (void)host_poll(poll_device(device), -1);
     }
+}
+
+static void serve(const struct options *options, uint16_t port)
+{
+    static struct device device;
+
+    hosted.device = &device;
+    device_begin(&device);
+    wait_for_address(&device);
+    printf("listening on %s:%u\n", inet_ntoa(options->host.address), port);
+    (void)fflush(stdout);
+    run(&device);
+}
+
+static const struct flash_device *begin_flash(const struct options *options)
+{
+    const struct flash_device *flash = options->no_storage ? NULL : storage_begin(options->storage, options->size);
+
+    return flash == NULL || options->boot.image == NULL ? flash : boot_begin(&options->boot, flash);
 }
 
 static bool forward(const struct plain_address *from, uint16_t device_port)
@@ -218,15 +293,16 @@ static bool forward(const struct plain_address *from, uint16_t device_port)
 
 int main(int argc, char **argv)
 {
-    static struct device device;
-    struct options options = {
-        .host = {.address.s_addr = htonl(INADDR_LOOPBACK), .port = 9002, .dhcp = true, .speed = 1},
+    static struct options options = {
+        .host = {.port = 9002, .dhcp = true, .speed = 1},
         .size = STORAGE_SIZE,
+        .boot = {.revision = "", .trial_s = BOARD_TRIAL_S},
     };
     uint16_t port = restart_begin(argv);
 
     crash_log_begin();
     hosted.wire.seed = 1;
+    options.host.address.s_addr = htonl(INADDR_LOOPBACK);
     parse_options(&options, argc, argv);
     if (port != 0) {
         options.host.port = port;
@@ -234,18 +310,19 @@ int main(int argc, char **argv)
     (void)signal(SIGTERM, on_signal);
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGPIPE, SIG_IGN);
-    hosted.flash = options.no_storage ? NULL : storage_begin(options.storage, options.size);
+    hosted.flash = begin_flash(&options);
+    if (hosted.flash == NULL && !options.no_storage) {
+        return EXIT_FAILURE;
+    }
     port = host_begin(&hosted.wire, &options.host);
-    if (port == 0 || !forward(&options.sized, BOARD_SIZED_PORT) || !forward(&options.headed, BOARD_HEADED_PORT) ||
-        (hosted.flash == NULL && !options.no_storage)) {
+    if (port == 0 || !forward(&options.sized, BOARD_SIZED_PORT) || !forward(&options.headed, BOARD_HEADED_PORT)) {
         return EXIT_FAILURE;
     }
     restart_set_port(port);
-    hosted.device = &device;
-    device_begin(&device);
-    wait_for_address(&device);
-    printf("listening on %s:%u\n", inet_ntoa(options.host.address), port);
-    (void)fflush(stdout);
-    run(&device);
+    if (boot_start()) {
+        serve(&options, port);
+    } else {
+        run(NULL);
+    }
     return EXIT_SUCCESS;
 }
