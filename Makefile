@@ -25,7 +25,7 @@ BARE  := $(patsubst tests/unit/%.c,%,$(shell grep -L '"../../port/' $(wildcard t
 FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BOARDS := mps2-an385 lm3s6965evb emcraft-sf2
 EMBED := $(patsubst tests/embed/%.c,%,$(wildcard tests/embed/*.c))
-BOARD_C := $(wildcard port/lwip/*.c port/example/*.c boards/*/*.c tests/embed/lwip/*.c)
+BOARD_C := $(wildcard port/lwip/*.c port/example/*.c boards/*/*.c boards/*/boot/*.c tests/embed/lwip/*.c tests/firmware/*.c)
 C     := $(LIB) $(BOARD_C) $(wildcard apps/*/*.c tests/*/*.c)
 H     := $(wildcard core/*.h port/*.h port/*/*.h apps/*/*.h boards/*/*.h tests/*/*.h)
 
@@ -193,6 +193,9 @@ system-clang system-poll: PYTEST_ARGS += -m 'not slow'
 $(TESTED:%=system-%): system-%: % build/lib/product/product.elf | deps-check
 	@tests/tools/run_system.sh build/$* $(PYTEST_ARGS)
 
+# Seconds of a trial that a test waits out.
+SHORT_TRIAL := 10
+
 ## Run the system tests against the boards: the hosted one, and in QEMU the others
 boards: system-hosted $(BOARDS:%=system-%)
 
@@ -203,6 +206,8 @@ system-hosted: build/hosted-asan/hosted all | deps-check
 $(BOARDS:%=system-%): system-%: all | deps-check
 	@$(MAKE) --no-print-directory firmware BOARD=$*
 	@$(if $(filter mps2-an385,$*),$(MAKE) --no-print-directory firmware BOARD=$* SIZED_PORT=9003 HEADED_PORT=9004)
+	@$(if $(filter emcraft-sf2,$*),$(MAKE) --no-print-directory firmware BOARD=$* TRIAL=$(SHORT_TRIAL))
+	@$(if $(filter emcraft-sf2,$*),$(MAKE) --no-print-directory firmware firmware-trials BOARD=$*)
 	@DORY_BOARD=$* tests/tools/run_system.sh build/boards/$* $(PYTEST_ARGS)
 
 ## Fuzz each target for FUZZ_SECONDS
@@ -223,6 +228,7 @@ size: | deps-check
 	@$(call image_size,lm3s6965evb,-no-commands-no-discovery,COMMANDS=0 DISCOVERY=0,32768 20480)
 	@$(call image_size,lm3s6965evb,,,40960 20480)
 	@$(call image_size,emcraft-sf2)
+	@tests/tools/image_size.py build/boards/emcraft-sf2/boot-180.elf 16384 65536
 
 # $1: board, $2: what its build folder's name ends with, $3: settings, $4: bytes of flash, bytes of RAM
 image_size = $(MAKE) --no-print-directory firmware BOARD=$1 $3 && tests/tools/image_size.py build/boards/$1$2/dory.elf $4
@@ -266,6 +272,7 @@ TIDY_FLAGS = $(CONFIG) $(CPPFLAGS) -pthread
 $(foreach folder,port/lwip boards/hosted,$(eval build/lint/$(folder)/%.tidy: TIDY_FLAGS = $(HOSTED_CPPFLAGS)))
 build/lint/boards/bench/%.tidy build/lint/boards/common/%.tidy: TIDY_FLAGS = $(call board_tidy,mps2-an385)
 build/lint/boards/common/device_firmware.tidy: TIDY_FLAGS = $(HOSTED_CPPFLAGS)
+build/lint/tests/firmware/%.tidy: TIDY_FLAGS = $(call board_tidy,emcraft-sf2)
 $(foreach name,$(BOARDS),$(eval build/lint/boards/$(name)/%.tidy: TIDY_FLAGS = $$(call board_tidy,$(name))))
 
 build/lint/%.tidy: %.c $(H) .clang-tidy | deps-check build/boards/include/jsmn.h

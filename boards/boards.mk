@@ -39,6 +39,8 @@ qemu.emcraft-sf2      := -M emcraft-sf2
 nor.emcraft-sf2       := 16M
 
 firmware.hosted       := 1
+firmware.emcraft-sf2  := 1
+load_addr.emcraft-sf2 := 0xA0000000# its boot stage copies images there
 
 # ---- Sources and flags ------------------------------------------------------
 
@@ -59,6 +61,7 @@ $(if $(shell [ '$(strip $(TRIAL))' -ge 1 ] 2>&1 || echo no),$(error TRIAL is a n
 slot_flags   = $(foreach name,BOARD_FIRMWARE DORY_FIRMWARE,-D$(name)=$(or $(firmware.$1),0)) -DBOARD_TRIAL_S=$(strip $(TRIAL))
 board_build := build/boards/$(board)$(if $(filter 0,$(COMMANDS)),-no-commands)$(if $(filter 0,$(DISCOVERY)),-no-discovery)$(SIZED_PORT:%=-sized-%)$(HEADED_PORT:%=-headed-%)
 board_elf   := $(board_build)/dory.elf
+boot_elf    := $(if $(load_addr.$(board)),$(board_build)/boot-$(strip $(TRIAL)).elf)
 version     := $(if $(filter environment,$(origin VERSION)),0.1.0,$(strip $(VERSION)))
 board_image := $(if $(firmware.$(board)),$(board_build)/dory-$(version).img)
 hosted_image := build/hosted-gcc/hosted-$(version).img
@@ -91,14 +94,14 @@ board_flags = -std=c11 -g -mcpu=cortex-m3 -mthumb $(optimize.$(board)) $(config.
                -Iboards/$(board) -Iboards/common -isystem $(lwip_source)/include -isystem build/boards/include \
                -isystem $(bearssl_source)/inc -MD -MP
 board_link  := -mcpu=cortex-m3 -mthumb $(optimize.$(board)) -nostartfiles -Wl,--gc-sections -Wl,--fatal-warnings \
-               -Lboards/common -T boards/$(board)/$(board).ld
+               -Lboards/common -Lboards/$(board) -T boards/$(board)/$(board).ld
 
 # ---- Building ---------------------------------------------------------------
 
 .PHONY: firmware firmware-bench run bench-boards
 
 ## Build the firmware of BOARD, in build/boards/BOARD/
-firmware: $(if $(filter hosted,$(board)),build/hosted-gcc/hosted $(hosted_image),$(board_elf) $(board_build)/dory.bin $(board_image))
+firmware: $(if $(filter hosted,$(board)),build/hosted-gcc/hosted $(hosted_image),$(board_elf) $(board_build)/dory.bin $(board_image) $(boot_elf))
 	@$(if $(filter hosted,$(board)),,$(CROSS)size $<)
 
 # In a folder of its own: the host's other headers must not be seen by the cross compiler.
@@ -142,6 +145,58 @@ sign = $(call say,SIGN) build/gcc/dorysign sign --key $(FIRMWARE_KEY) --version 
 $(board_build)/dory-$(version).img: $(board_build)/dory.bin $(FIRMWARE_KEY) | build/gcc/dorysign
 	$(call sign,$(board))
 
+# ---- The boot stage, of a board that has one: boards/BOARD/boot/ -----------------
+
+boot_c    := core/image.c core/image_version.c port/format.c $(addprefix port/flash/,boot_choice.c boot_handoff.c flash_window.c spi_nor.c trailer.c) \
+             $(wildcard port/bearssl/*.c) $(addprefix boards/common/,cortex_m.c fault.c log.c memory.c startup.c) \
+             $(addprefix boards/$(board)/,slots.c spi.c trial.c uart.c boot/boot.c) build/firmware-key.c
+boot_objs := $(boot_c:%.c=$(board_build)/boot/%.o) $(bearssl:%=$(board_build)/boot/bearssl/%.o)
+boot_flags = $(subst -DBOARD_COMMANDS=1,-DBOARD_COMMANDS=0,$(board_flags))
+
+$(board_build)/boot/bearssl/%.o: $(bearssl_source)/src/%.c boards/boards.mk | deps-boards
+	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(boot_flags) $(bearssl_flags) -Wall -Werror -c -o $@ $<
+
+$(board_build)/boot/%.o: %.c boards/boards.mk | build/boards/include/jsmn.h
+	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(boot_flags) $(WARNINGS) -c -o $@ $<
+
+$(board_build)/boot/boards/common/startup.o $(board_build)/boot/boards/common/memory.o: \
+    board_flags += -fno-tree-loop-distribute-patterns -fno-lto
+
+$(board_build)/boot/boards/$(board)/boot/boot.o: build/boards/trial
+
+boot_link = $(CROSS)gcc $(subst $(board)/$(board).ld,$(board)/boot/boot.ld,$(board_link)) -Wl,-Map=$(@:.elf=.map) -o $@
+
+$(boot_elf): $(boot_objs) $(wildcard boards/$(board)/*.ld boards/$(board)/boot/*.ld) boards/common/cortex_m.ld
+	$(call say,LINK) $(boot_link) $(boot_objs)
+
+-include $(boot_objs:.o=.d)
+
+# To try it with: the same firmware as other versions, and firmware that is no use (tests/firmware), all signed.
+trial_versions := 2.0.0 3.0.0
+trial_bad      := $(patsubst tests/firmware/%.c,%,$(wildcard tests/firmware/*.c))
+trial_images   := $(trial_versions:%=$(board_build)/dory-%.img) $(trial_bad:%=$(board_build)/%.img)
+
+.PHONY: firmware-trials
+firmware-trials: $(trial_images)
+
+$(filter-out $(board_image),$(trial_versions:%=$(board_build)/dory-%.img)): $(board_build)/dory-%.img: \
+    $(board_build)/dory.bin $(FIRMWARE_KEY) | build/gcc/dorysign
+	$(call sign,$(board))
+
+$(trial_bad:%=$(board_build)/%.elf): $(board_build)/%.elf: $(board_build)/boot/tests/firmware/%.o \
+    $(addprefix $(board_build)/boot/,$(addprefix boards/common/,cortex_m.o fault.o log.o memory.o startup.o) port/format.o \
+    $(addprefix boards/$(board)/,trial.o uart.o)) boards/$(board)/$(board).ld boards/common/cortex_m.ld
+	$(call say,LINK) $(CROSS)gcc $(board_link) -o $@ $(filter %.o,$^)
+
+$(trial_bad:%=$(board_build)/%.bin): %.bin: %.elf
+	$(call say,COPY) $(CROSS)objcopy -O binary $< $@
+
+$(trial_bad:%=$(board_build)/%.img): %.img: %.bin $(FIRMWARE_KEY) | build/gcc/dorysign
+	$(call sign,$(board))
+
+$(trial_versions:%=$(board_build)/dory-%.img): version = $(patsubst dory-%.img,%,$(@F))
+$(trial_bad:%=$(board_build)/%.img): version = 9.0.0
+
 # Each changes when the setting does: then what has it is compiled anew.
 build/boards/name: setting = $(name)
 build/boards/trial: setting = $(strip $(TRIAL))
@@ -149,7 +204,6 @@ build/boards/name build/boards/trial: always
 	@mkdir -p $(@D); printf '%s' '$(setting)' | cmp -s - $@ || printf '%s' '$(setting)' >$@
 
 $(board_build)/obj/boards/common/device.o: build/boards/name
-$(filter $(board_build)/obj/boards/$(board)/%,$(board_objs)): build/boards/trial
 
 -include $(board_objs:.o=.d)
 
@@ -183,13 +237,18 @@ bench-boards: | deps-check
 # ---- Running ----------------------------------------------------------------
 
 sd_image = $(or $(SD),$(board_build)/sd.img)
+# A board with a boot stage comes from the factory, as it were, whenever its firmware was made anew; its files stay.
+slots_size = 4M
 nor_image = $(or $(NOR),$(board_build)/nor.img)
 
 ## Run the firmware of BOARD, in QEMU but for hosted, its port 9002 at 127.0.0.1:PORT; Ctrl-A X ends QEMU
 run: firmware
 	@$(if $(sd.$(board)),[ -e $(sd_image) ] || truncate -s $(sd.$(board)) $(sd_image))
-	@$(if $(nor.$(board)),[ -e $(nor_image) ] || head -c $(nor.$(board)) /dev/zero | tr '\000' '\377' >$(nor_image))
-	$(if $(filter hosted,$(board)),build/hosted-gcc/hosted --listen 127.0.0.1:$(strip $(PORT))$(SIZED_PORT:%= --sized-commands 127.0.0.1:%)$(HEADED_PORT:%= --headed-commands 127.0.0.1:%),qemu-system-arm $(qemu.$(board)) -kernel $(board_elf) -nographic \
+	@$(if $(nor.$(board)),[ -e $(nor_image) ] || tr '\000' '\377' </dev/zero | \
+	    { head -c $(nor.$(board)) >$(nor_image); touch -d @0 $(nor_image); })
+	@$(if $(boot_elf),[ $(nor_image) -nt $(board_image) ] || { cat $(board_image); tr '\000' '\377' </dev/zero; } | \
+	    head -c $(slots_size) | dd of=$(nor_image) conv=notrunc status=none)
+	$(if $(filter hosted,$(board)),build/hosted-gcc/hosted --listen 127.0.0.1:$(strip $(PORT))$(SIZED_PORT:%= --sized-commands 127.0.0.1:%)$(HEADED_PORT:%= --headed-commands 127.0.0.1:%),qemu-system-arm $(qemu.$(board)) -kernel $(or $(boot_elf),$(board_elf)) -nographic \
 	    -nic user$(comma)hostfwd=tcp:127.0.0.1:$(strip $(PORT))-:9002$(comma)hostfwd=udp:127.0.0.1:$(strip $(PORT))-:9002$(plain_ports:%=$(comma)hostfwd=tcp:127.0.0.1:%-:%) \
 	    $(if $(sd.$(board)),-drive if=sd$(comma)format=raw$(comma)file=$(sd_image)) \
 	    $(if $(nor.$(board)),-drive if=mtd$(comma)format=raw$(comma)file=$(nor_image)))

@@ -23,7 +23,7 @@ START_SECONDS = 30
 PLAIN = {"sized": 9003, "headed": 9004}  # the ports of older clients, in images that have them
 STORAGE = {"lm3s6965evb": ("sd", 64 * harness.MIB), "emcraft-sf2": ("mtd", 16 * harness.MIB)}  # QEMU's interface, bytes
 STATISTICS = re.compile(r"^heap (\d+) pools((?: \d+)+) sessions (\d+) stack (\d+) of (\d+)$", re.MULTILINE)
-
+BOOT_STAGES = ("emcraft-sf2",)
 
 remarks = []  # lines for the end of the report
 
@@ -173,11 +173,13 @@ class Hosted(Board):
 class Qemu(Board):
     """An emulated board. Its UART is a socket of ours, its monitor speaks QMP."""
 
-    def __init__(self, folder, name, *options, storage=True, plain=False):
+    def __init__(self, folder, name, *options, storage=True, plain=False, firmware=None, trial=180):
+        """`firmware`: the image in slot A of a board with a boot stage; `trial`: its seconds, for which that was built."""
         super().__init__(folder)
         if plain:
             self.plain = {form: wire.split_address(harness.steady_address()) for form in PLAIN}
         self.name_of_board = name
+        self.program = "".join([name, *(f"-{form}-{PLAIN[form]}" for form in self.plain)]) + "/dory.elf"
         self.options = options
         self.uart = None
         self.image = None
@@ -189,6 +191,10 @@ class Qemu(Board):
             self.image = self.folder / "storage.img"
             with open(self.image, "wb") as file:
                 file.write(b"\xff" * size) if interface == "mtd" else file.truncate(size)
+                if name in BOOT_STAGES:
+                    self.program = f"{name}/boot-{trial}.elf"
+                    file.seek(0)
+                    file.write(pathlib.Path(firmware or BOARDS / name / "dory-0.1.0.img").read_bytes())
             self.drive = ["-drive", f"if={interface},format=raw,file={self.image}"]
 
     def start(self):
@@ -197,11 +203,10 @@ class Qemu(Board):
         for path in (uart, monitor):
             path.unlink(missing_ok=True)
         words = ["qemu-system-arm", "-M", self.name_of_board, "-display", "none"]
-        image = "".join([self.name_of_board, *(f"-{form}-{PLAIN[form]}" for form in self.plain)])
         forwards = [(port, 9002), *((self.plain[form][1], PLAIN[form]) for form in self.plain)]
         udp = f"hostfwd=udp:127.0.0.1:{port}-:9002"
         forwards = [f"hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in forwards]
-        words += ["-kernel", BOARDS / image / "dory.elf"]
+        words += ["-kernel", BOARDS / self.program]
         words += ["-nic", ",".join(["user,id=net0", *forwards, udp])]
         words += ["-chardev", f"socket,id=uart,path={uart},server=on,wait=on,logfile={self.folder}/uart-{self.runs + 1}.log"]
         words += ["-serial", "chardev:uart", "-qmp", f"unix:{monitor},server=on,wait=off"]

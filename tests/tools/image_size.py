@@ -97,7 +97,7 @@ def fits(what, size, budget):
 
 def main(image, *budgets):
     found = sections(image)
-    ram = {name: part for name, part in found.items() if part[0] >= 0x20000000}
+    ram = {name: part for name, part in found.items() if 0x20000000 <= part[0] < 0x40000000}  # ARMv7-M, B3.1: SRAM
     flash_size = sum(size for _, size, loaded in found.values() if loaded)
     ram_size = sum(size for _, size, _ in ram.values())
     code = next(part for name, part in found.items() if name == ".text")

@@ -13,7 +13,7 @@ import sys
 FREESTANDING = {f"{name}.h" for name in "float iso646 limits stdalign stdarg stdbool stddef stdint stdnoreturn".split()}
 PORTABLE = FREESTANDING | {"string.h"}
 
-# Folder: the folders it may include from, and the <headers> it may use (None: any). The longest match counts.
+# Folder: the folders it may include from, and the <headers> it may use (None: any). The first match counts.
 LAYERS = {
     "core": (["core"], PORTABLE | {"jsmn.h"}),
     "port": (["core", "port"], PORTABLE),
@@ -22,7 +22,9 @@ LAYERS = {
     "port/example/arch": ([], PORTABLE),
     "apps/*": (["core", "port", "port/*", "apps", "apps/*"], None),
     "boards/*": (["core", "port", "port/*", "boards", "boards/*"], None),
+    "boards/*/boot": (["core", "port", "port/*", "boards/*"], None),
     "boards/common/arch": ([], PORTABLE),
+    "tests/firmware": (["boards/*", "tests/firmware"], None),
     "tests/*": (["core", "port", "port/*", "apps/*", "tests/*"], None),
     "tests/embed/lwip": (["core", "port", "port/*", "boards", "boards/*"], None),
 }
