@@ -159,10 +159,11 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,dory doryd dorysign)
 
-## Show it: an upload, a listing and a download, to a server here and to an emulated board
+## Show it: files to a server here and to an emulated board, new firmware to another one
 demo: all
 	@$(MAKE) --no-print-directory firmware BOARD=mps2-an385
-	@tests/tools/demo.sh build/gcc build/boards/mps2-an385/dory.elf
+	@$(MAKE) --no-print-directory firmware firmware-trials BOARD=emcraft-sf2
+	@tests/tools/demo.sh build/gcc build/boards/mps2-an385/dory.elf build/boards/emcraft-sf2
 
 # ---- Testing ----------------------------------------------------------------
 

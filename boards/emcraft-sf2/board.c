@@ -5,6 +5,7 @@
  */
 #include "../common/board.h"
 
+#include "../common/firmware_key.h"
 #include "board_config.h"
 #include "ethernet.h"
 #include "kept.h"
@@ -32,6 +33,26 @@ void board_begin(void)
 const struct flash_device *board_flash(void)
 {
     return slots.files;
+}
+
+const struct flash_device *board_slot(unsigned slot)
+{
+    return slots.slot[slot];
+}
+
+const uint8_t *board_key(void)
+{
+    return image_key;
+}
+
+const struct boot_handoff *board_handoff(void)
+{
+    return &kept.handoff;
+}
+
+void board_trial_end(void)
+{
+    trial_end();
 }
 
 /* RESET_SOURCE_CR would tell; QEMU's system registers don't. */

@@ -20,6 +20,7 @@
 #include "../../../port/bearssl/image_bearssl.h"
 #include "../../../port/flash/boot_choice.h"
 #include "../../common/board.h"
+#include "../../common/firmware_key.h"
 #include "../../common/log.h"
 #include "../kept.h"
 #include "../registers.h"
@@ -45,8 +46,6 @@
 #define VTOR_ALIGNMENT 512U /* for 16 + 81 vectors (B3.2.5) */
 
 #define RETRY_MS 5000U
-
-extern const uint8_t image_key[DORY_IMAGE_KEY];
 
 const char board_name[] = "emcraft-sf2";
 
