@@ -546,6 +546,73 @@ def test_when_the_power_goes_the_update_can_be_repeated_and_succeeds(device, mak
         running = image
 
 
+# --- dory flash ---
+
+
+@pytest.fixture
+def flash(dory, local):
+    """flash(made, image, *options) runs dory flash."""
+
+    def start(made, image, *options):
+        local("app.img", image)
+        return dory("flash", *options, "app.img", made.at, patience=15 * wire.PATIENCE)
+
+    return start
+
+
+def test_dory_flash_brings_a_new_version_and_then_there_is_nothing_to_do(device, make, flash):
+    made, image = device(), make(size=100_000)
+    result = flash(made, image)
+    assert result.code == harness.DONE and "1.0.0 -> 2.0.0, confirmed" in result.out, result
+    runs(made, image, "2.0.0")
+    restarted(made, lambda: run(made, "reboot"))
+    result = flash(made, image)
+    assert result.code == harness.DONE and "2.0.0 runs already, confirmed" in result.out, result
+
+
+def test_dory_flash_can_leave_an_image_on_trial_and_confirm_it_later(device, make, flash):
+    made, image = device(), make()
+    assert flash(made, image, "--no-confirm").code == harness.DONE
+    assert made.ask("info")["confirmed"] is False
+    assert flash(made, image).code == harness.DONE
+    runs(made, image)
+
+
+@pytest.mark.parametrize("behaviour", ["crash", "silent"])
+def test_dory_flash_says_that_the_new_firmware_did_not_come_up_and_which_one_runs(device, make, flash, behaviour):
+    made = device("--trial", 10, "--speed", 5)
+    result = flash(made, make(behaviour))
+    assert result.code == NOT_UP, result
+    assert "2.0.0 did not come up" in result.err and "1.0.0" in result.err, result
+    runs(made, make.factory.read_bytes(), "1.0.0")
+
+
+def test_dory_flash_names_what_the_device_refuses(device, make, flash):
+    made = device()
+    result = flash(made, make(key=make.other_key))
+    assert result.code == harness.REFUSED and "bad_signature" in result.err, result
+    runs(made, make.factory.read_bytes())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_when_the_power_goes_during_dory_flash_the_same_command_ends_with_the_new_version(device, make, dory, flash, local, seed):
+    """The client is still at work when the device comes back, and may succeed by itself; the second one has to."""
+    rng = random.Random(seed)
+    made = device(storage=True)
+    for number in range(2, 7):
+        image = make(version=(number, 0, 0, 0), size=300_000)
+        local("app.img", image)
+        client = harness.start_dory("flash", "app.img", made.at, cwd=dory.folder)
+        time.sleep(rng.uniform(0, 1.5))
+        made.kill()
+        made.start()
+        client.communicate(timeout=15 * wire.PATIENCE)
+        result = flash(made, image)
+        assert result.code == harness.DONE, result
+        runs(made, image, f"{number}.0.0")
+
+
 # --- many devices at once ---
 
 FLEET = 20
