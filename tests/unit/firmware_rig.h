@@ -91,6 +91,21 @@ static inline void make_version(struct test_image *image, uint8_t major, uint32_
     make_signed(image, &plan);
 }
 
+/* An image of that length to the byte. (Signatures differ in length, and so the version in its revision.) */
+static inline void make_length(struct test_image *image, uint8_t major, uint32_t len)
+{
+    struct plan plan = {.image_size = len - 250, .version = {.major = major}};
+
+    put_board(&plan.protected_tlvs, "b");
+    image->made = make_image(&plan);
+    while (image->made.len != len) {
+        plan.image_size += len - (uint32_t)image->made.len;
+        plan.version.revision++;
+        image->made = make_image(&plan);
+    }
+    make_signed(image, &plan);
+}
+
 /* ---- The device ---- */
 
 struct rig_geometry {
