@@ -13,7 +13,11 @@
 
 /* Between two questions whether the new firmware is up, and how long one may take. */
 #define POLL_PAUSE_MS 500U
-#define POLL_TIMEOUT_MS 5000U
+
+/* How long an answer to a look may take at first, and, longer with each one in vain, at most. What was asked while the
+ * device was not up yet may never be answered, so a long wait costs a device that is up again that much. */
+#define FIRST_LOOK_MS 1000U
+#define LONGEST_LOOK_MS 5000U
 
 /* A device whose boot_id is still the old one that long after a `boot` without an answer has not got it. */
 #define BOOT_AGAIN_MS 3000U
@@ -189,8 +193,8 @@ static bool look(struct flash_device *device)
 
     app.link = NULL;
     app.options.retries = 0;
-    if (app.options.timeout_ms > POLL_TIMEOUT_MS) {
-        app.options.timeout_ms = POLL_TIMEOUT_MS;
+    if (app.options.timeout_ms > device->look_ms) {
+        app.options.timeout_ms = device->look_ms;
     }
     if (left_ms > 0 && app.options.timeout_ms > left_ms) {
         app.options.timeout_ms = left_ms;
@@ -205,6 +209,7 @@ static bool is_settled(struct flash_device *device)
     device->silent = !look(device);
     if (device->silent) {
         device->last_words = device->event.outcome;
+        device->look_ms = device->look_ms < LONGEST_LOOK_MS / 2 ? device->look_ms * 2 : LONGEST_LOOK_MS;
         return false;
     }
     memcpy(device->event.running, device->now.version, sizeof device->event.running);
@@ -252,6 +257,7 @@ static void pause_ms(uint32_t ms)
 static void wait_for_it(struct flash_device *device)
 {
     device->deadline_ms = net_now_ms() + device->app.options.wait_ms;
+    device->look_ms = FIRST_LOOK_MS;
     while (!is_settled(device)) {
         if (job_time_reached(net_now_ms(), device->deadline_ms)) {
             give_up(device);

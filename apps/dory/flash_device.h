@@ -43,6 +43,7 @@ struct flash_device {
     struct flash_running before; /* when we came */
     struct flash_running now;    /* last heard */
     uint32_t deadline_ms;        /* for the new firmware to answer */
+    uint32_t look_ms;            /* for the answer to the next look */
     uint32_t boot_ms;            /* when `boot` was sent last */
     unsigned boots;              /* how often it was sent */
     bool boot_unanswered;
