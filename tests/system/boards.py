@@ -197,7 +197,7 @@ class Qemu(Board):
                     file.write(pathlib.Path(firmware or BOARDS / name / "dory-0.1.0.img").read_bytes())
             self.drive = ["-drive", f"if={interface},format=raw,file={self.image}"]
 
-    def start(self):
+    def start(self, patience=START_SECONDS):
         port = int(harness.steady_address().rsplit(":", 1)[1])
         uart, monitor = self.folder / "uart", self.folder / "qmp"
         for path in (uart, monitor):
@@ -215,7 +215,7 @@ class Qemu(Board):
         self.uart = socket.socket(socket.AF_UNIX)
         poll_until(lambda: self._connected(uart), "QEMU's UART", START_SECONDS)
         threading.Thread(target=self._drain, args=(self.uart,), daemon=True).start()
-        self.wait_for(r"^address \S+ port 9002")
+        self.wait_for(r"^address \S+ port 9002", patience)
         self.address = ("127.0.0.1", port)
         self._info = None
         return self
