@@ -127,6 +127,8 @@ int firmware_begin(struct firmware *firmware)
            sizeof *firmware - offsetof(struct firmware, told));
     if (are_fit(firmware)) {
         result = survey(firmware);
+    } else {
+        firmware->running = 0;
     }
     if (result == DORY_OK && firmware->image[firmware->running].size == 0) {
         result = DORY_NOT_FOUND;
