@@ -348,6 +348,61 @@ IMAGES = {
 }
 
 
+# ---- firmware: a script of steps, see fuzz_firmware.c ----
+
+(F_IMAGE, F_BYTE, F_BYTES, F_START, F_BEGIN, F_PUT, F_WRITE, F_REREAD, F_COMMIT, F_ABORT, F_BOOT, F_REMOVE, F_OPEN, F_RUN,
+ F_LATER, F_FAIL) = range(16)
+(F_TEST, F_PERMANENT, F_STARTED, F_CONFIRM, F_ADOPT) = range(5)
+(CRC32, RESUME, DAMAGED, TRAILING) = (1, 2, 4, 8)
+SLOT = 5 * 256
+
+
+def fill(slot, body, plan=None, counter=0):
+    return bytes([F_IMAGE, slot | (0 if plan is None else 2 | plan << 2) | counter << 5]) + body.to_bytes(2, "big")
+
+
+def at_off(step_kind, off):
+    return bytes([step_kind]) + off.to_bytes(2, "big")
+
+
+def put_step(body, choice):
+    return at_off(F_PUT, body) + bytes([choice]) + (70).to_bytes(2, "big")
+
+
+def raw_bytes(slot, off, content):
+    return bytes([F_BYTES, slot]) + off.to_bytes(2, "big") + bytes([len(content)]) + content
+
+
+FACTORY = fill(0, 500) + bytes([F_START])
+PUT_ALL = put_step(600, CRC32) + at_off(F_WRITE, 400) + at_off(F_WRITE, 1000) + at_off(F_COMMIT, 0)
+TEST_IT, CONFIRM_IT = bytes([F_BOOT, 0]), bytes([F_BOOT, 2])
+
+FIRMWARE = {
+    "nothing": b"",
+    "factory": FACTORY,
+    "update": FACTORY + PUT_ALL + TEST_IT * 9 + bytes([F_START]) + CONFIRM_IT * 3 + bytes([F_START]),
+    "revert": FACTORY + PUT_ALL + TEST_IT * 9 + bytes([F_START, F_START]) + TEST_IT * 9,
+    "permanent": FACTORY + PUT_ALL + bytes([F_BOOT, 1]) * 9 + bytes([F_START]) + PUT_ALL,
+    "cut-and-resume": FACTORY + put_step(600, CRC32) + at_off(F_WRITE, 600) + bytes([F_START]) +
+    put_step(600, CRC32 | RESUME) + at_off(F_REREAD, 0) + at_off(F_REREAD, 100) + at_off(F_WRITE, 1000) * 2 + at_off(F_COMMIT, 0),
+    "kept-and-resumed": FACTORY + put_step(600, CRC32) + at_off(F_WRITE, 333) + at_off(F_ABORT, 1) + put_step(600, CRC32 | RESUME) +
+    at_off(F_REREAD, 5) + at_off(F_WRITE, 1000) + at_off(F_COMMIT, 0),
+    "other-content": FACTORY + put_step(600, CRC32) + at_off(F_WRITE, 600) + at_off(F_ABORT, 1) + put_step(500, CRC32 | RESUME) +
+    at_off(F_WRITE, 1000) + at_off(F_COMMIT, 0),
+    "damaged": FACTORY + put_step(600, CRC32 | DAMAGED) + at_off(F_WRITE, 1000) + at_off(F_COMMIT, 0) + at_off(F_ABORT, 0),
+    "trailing": FACTORY + put_step(600, TRAILING) + at_off(F_WRITE, 1000) + at_off(F_COMMIT, 0),
+    "removed": FACTORY + PUT_ALL + at_off(F_OPEN, 3) + bytes([F_REMOVE]) + at_off(F_COMMIT, 0) * 3,
+    "dawdling": FACTORY + bytes([F_LATER, 9]) + PUT_ALL + at_off(F_COMMIT, 0) * 9 + TEST_IT + bytes([F_RUN] * 9 + [F_START]),
+    "failing": FACTORY + bytes([F_FAIL, 6]) + PUT_ALL + at_off(F_ABORT, 1) + put_step(600, CRC32 | RESUME) + at_off(F_WRITE, 1000),
+    "both": fill(0, 300, F_ADOPT, 1) + fill(1, 400, F_TEST, 2) + bytes([F_START, F_START]),
+    "both-confirmed": fill(0, 300, F_ADOPT, 7) + fill(1, 400, F_ADOPT, 0) + bytes([F_START]) + TEST_IT * 9 + bytes([F_START]),
+    "notes": FACTORY + raw_bytes(1, SLOT - 256, b"d001" + bytes(28)) + bytes([F_START]) + put_step(600, CRC32 | RESUME),
+    "marks": FACTORY + raw_bytes(1, SLOT - 40, bytes(24) + bytes.fromhex("77c295f360d2ef7f3552500f2cb67980")) + bytes([F_START]),
+    "lengths": FACTORY + fill(1, 700, F_TEST, 2) + raw_bytes(1, 8, b"\xff" * 8) + bytes([F_START]) + raw_bytes(1, 734, b"\xff\xff") +
+    bytes([F_START]),
+}
+
+
 # ---- datagrams: a choice, then a datagram or its header ----
 
 QUESTION, ANSWER, HEADER = 0, 1, 2
@@ -392,6 +447,7 @@ def main():
     write("fuzz_header", HEADERS)
     write("fuzz_frame", {name: bytes([40, index]) + stream for index, (name, stream) in enumerate(FRAMES.items())})
     write("fuzz_image", {name: bytes([rules, index]) + data for index, (name, (rules, data)) in enumerate(IMAGES.items())})
+    write("fuzz_firmware", FIRMWARE)
     write("fuzz_server", SESSIONS)
     write("fuzz_client", CLIENTS)
     write("fuzz_plain", PLAIN)
