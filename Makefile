@@ -11,6 +11,7 @@ JSMN_DIR     ?=#             the folder of jsmn.h, when the compiler doesn't fin
 LWIP_DIR     ?= build/lwip#  lwIP's source
 BEARSSL_DIR  ?= build/bearssl# BearSSL's source, for boards; another folder is taken for Linux, too
 JOBS         ?= 2#           what `check` does at once
+WAITING_JOBS ?= 4#           the same of system tests, which wait more than they compute
 FUZZ_SECONDS ?= 15#          for each fuzz target
 PYTEST_ARGS  ?=#             further words for pytest, such as -k NAME
 V            ?=#             1: print whole command lines
@@ -181,8 +182,10 @@ TESTED := asan gcc clang poll
 ## Run the unit tests: GCC, clang, sanitizers, poll(), core with a device's settings
 unit: $(TESTED:%=unit-%) unit-small unit-lwip
 
-## Run the system tests, the programs over loopback: GCC and sanitizers; the quick ones: clang, poll()
-system: $(TESTED:%=system-%)
+# That clang's program does the same is left to the unit tests; `make system-clang` tries it.
+## Run the system tests, the programs over loopback: GCC and sanitizers; the quick ones: poll()
+system: asan gcc poll build/lib/product/product.elf | deps-check
+	@+$(MAKE) --no-print-directory -j$(WAITING_JOBS) system-asan system-gcc system-poll
 
 .PHONY: $(TESTED:%=unit-%) unit-small $(TESTED:%=system-%)
 $(foreach v,$(TESTED),$(eval unit-$v: $(UNIT:%=build/$v/unit/%) $(EMBED:%=build/$v/embed/%)))
@@ -198,7 +201,8 @@ $(TESTED:%=system-%): system-%: % build/lib/product/product.elf | deps-check
 SHORT_TRIAL := 10
 
 ## Run the system tests against the boards: the hosted one, and in QEMU the others
-boards: system-hosted $(BOARDS:%=system-%)
+boards: build/hosted-asan/hosted all | deps-check
+	@+$(MAKE) --no-print-directory -j$(WAITING_JOBS) system-hosted $(BOARDS:%=system-%)
 
 .PHONY: boards system-hosted $(BOARDS:%=system-%)
 system-hosted: build/hosted-asan/hosted all | deps-check

@@ -149,8 +149,9 @@ $(board_build)/dory-$(version).img: $(board_build)/dory.bin $(FIRMWARE_KEY) | bu
 
 boot_c    := core/image.c core/image_version.c port/format.c $(addprefix port/flash/,boot_choice.c boot_handoff.c flash_window.c spi_nor.c trailer.c) \
              $(wildcard port/bearssl/*.c) $(addprefix boards/common/,cortex_m.c fault.c log.c memory.c startup.c) \
-             $(addprefix boards/$(board)/,slots.c spi.c trial.c uart.c boot/boot.c) build/firmware-key.c
-boot_objs := $(boot_c:%.c=$(board_build)/boot/%.o) $(bearssl:%=$(board_build)/boot/bearssl/%.o)
+             $(addprefix boards/$(board)/,slots.c spi.c trial.c uart.c) build/firmware-key.c
+boot_objs := $(boot_c:%.c=$(board_build)/boot/%.o) $(bearssl:%=$(board_build)/boot/bearssl/%.o) \
+             $(boot_elf:.elf=.o)
 boot_flags = $(subst -DBOARD_COMMANDS=1,-DBOARD_COMMANDS=0,$(board_flags))
 
 $(board_build)/boot/bearssl/%.o: $(bearssl_source)/src/%.c boards/boards.mk | deps-boards
@@ -162,7 +163,9 @@ $(board_build)/boot/%.o: %.c boards/boards.mk | build/boards/include/jsmn.h
 $(board_build)/boot/boards/common/startup.o $(board_build)/boot/boards/common/memory.o: \
     board_flags += -fno-tree-loop-distribute-patterns -fno-lto
 
-$(board_build)/boot/boards/$(board)/boot/boot.o: build/boards/trial
+# What knows how long a trial is has a name of its own for each.
+$(boot_elf:.elf=.o): boards/$(board)/boot/boot.c boards/boards.mk | build/boards/include/jsmn.h
+	$(call say,CC) mkdir -p $(@D); $(CROSS)gcc $(boot_flags) $(WARNINGS) -c -o $@ $<
 
 boot_link = $(CROSS)gcc $(subst $(board)/$(board).ld,$(board)/boot/boot.ld,$(board_link)) -Wl,-Map=$(@:.elf=.map) -o $@
 

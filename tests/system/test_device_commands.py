@@ -76,7 +76,12 @@ def test_help_lists_every_command_and_each_is_there(target):
 def test_version_tells_what_info_tells(target):
     out, _ = run(target, "version")
     told = dict(line.split(": ") for line in out.splitlines())
-    assert told == {"dory": target.info["server"], "firmware": target.info["firmware"], "board": target.info["board"]}
+    info = target.ask("info")
+    wanted = {"dory": info["server"], "firmware": info["firmware"], "board": info["board"]}
+    if "image" in info:  # it has slots for firmware
+        assert told.pop("slot") in ("A", "B")
+        wanted |= {"image": info["image"], "confirmed": "yes" if info["confirmed"] else "no", "other slot": info["slot"]}
+    assert told == wanted
 
 
 @everywhere
@@ -249,7 +254,7 @@ def test_reboot_is_answered_and_the_log_goes_on_and_tells_why(board):
         assert answer.status == "ok" and answer["exit"] == 0
         log = restarted(made, conn.drain)
     assert log.startswith(before)
-    assert re.search(r"\nrestarting: reboot command\ndory .*\nstarted by: reboot command\n", log)
+    assert re.search(r"\nrestarting: reboot command\ndory .*\n(?:firmware .*\n)?started by: reboot command\n", log)
     assert "started by: reboot command" in run(made, "uptime")[0]
     assert made.ask("info")["uptime_ms"] < 60_000
     assert made.get("f") == pattern(2000)
@@ -325,7 +330,7 @@ def test_a_log_that_is_full_keeps_its_newest_lines(board):
 def test_a_reset_that_nobody_announced_is_called_a_reset(board):
     made = board()
     log = restarted(made, lambda: made.monitor("system_reset"))
-    assert re.search(r"started by: power-on\n(?:.*\n)*dory .*\nstarted by: reset\n", log)
+    assert re.search(r"started by: power-on\n(?:.*\n)*dory .*\n(?:firmware .*\n)?started by: reset\n", log)
 
 
 # --- faults, in the image as it is delivered ---
@@ -347,7 +352,7 @@ def debugged(board, tmp_path):
 
 FAULT = re.compile(
     r"^fault 3 cfsr=([0-9a-f]{8}) hfsr=([0-9a-f]{8}) pc=([0-9a-f]{8}) lr=([0-9a-f]{8}) after ms \d+\n"
-    r"dory .*\nstarted by: fault, see the log\n",
+    r"dory .*\n(?:firmware .*\n)?started by: fault, see the log\n",
     re.MULTILINE,
 )
 FORCED = 1 << 30  # HFSR (ARMv7-M, B3.2.16)
