@@ -137,6 +137,7 @@ static void fail(struct firmware *firmware)
     if (change->result == DORY_OK) {
         change->result = DORY_IO_ERROR;
     }
+    firmware->fresh = false; /* for it may have been that erase */
     change->phase = PHASE_OVER;
 }
 
@@ -686,10 +687,12 @@ int firmware_change_commit(struct firmware *firmware)
         fail(firmware); /* against the contract, and half an image is never published */
     } else if (change->phase == PHASE_HEADER) {
         refuse(firmware, dory_image_finish(&firmware->check));
-    } else if (change->phase == PHASE_DATA) {
-        change->phase = PHASE_FLUSH;
     }
     result = advance(firmware);
+    if (result == DORY_OK && change->phase == PHASE_DATA) { /* (what comes before it may have taken until now) */
+        change->phase = PHASE_FLUSH;
+        result = advance(firmware);
+    }
     if (result != DORY_MORE) {
         change->mode = MODE_NONE;
     }

@@ -487,6 +487,29 @@ static void an_image_arrives_in_pieces_of_any_size_on_storage_that_takes_its_tim
     }
 }
 
+static void an_image_that_has_all_arrived_while_the_slot_is_erased_is_there(void **state)
+{
+    struct test_image small;
+    struct dory_writer *writer;
+    struct dory_put put;
+    struct rig rig;
+
+    (void)state;
+    make_version(&small, 5, 4);
+    assert_true(small.made.len < FIRMWARE_BUFFER);
+    for (unsigned seed = 1; seed < 20; seed++) {
+        begin(&rig);
+        rig.sim.random = seed;
+        rig.sim.most_later = 1; /* some operations take time, others don't */
+        put = putting(&small, true);
+        assert_int_equal(begin_put(&rig, &put, &writer), DORY_OK);
+        assert_int_equal(write_until(&rig, writer, &small, put.size, put.size), DORY_OK);
+        assert_int_equal(commit(&rig, writer), DORY_OK);
+        assert_int_equal(stat_crc32(&rig), small.crc32);
+        end_rig(&rig);
+    }
+}
+
 static void the_signature_is_checked_once_however_long_the_storage_takes(void **state)
 {
     struct rig rig;
@@ -896,6 +919,21 @@ static void an_image_that_has_rotted_is_not_started(void **state)
     end_rig(&rig);
 }
 
+/* The simulation has no page programmed twice. */
+static void marks_that_could_not_be_erased_are_erased_by_the_next_boot(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    begin(&rig);
+    must_update(&rig, &second, DORY_BOOT_TEST);
+    rig.sim.fail_erase = 1;
+    rig.sim.fail_as = TEAR_NOTHING;
+    assert_int_equal(boot(&rig, DORY_BOOT_TEST, &first), DORY_IO_ERROR);
+    must_update(&rig, &first, DORY_BOOT_TEST);
+    end_rig(&rig);
+}
+
 static void a_boot_whose_client_has_gone_ends_by_itself(void **state)
 {
     struct rig rig;
@@ -1096,6 +1134,7 @@ int main(void)
         cmocka_unit_test(an_image_with_a_lower_security_counter_than_the_running_one_is_refused),
         cmocka_unit_test(a_put_without_a_crc32_works_and_leaves_no_partial),
         cmocka_unit_test(an_image_arrives_in_pieces_of_any_size_on_storage_that_takes_its_time),
+        cmocka_unit_test(an_image_that_has_all_arrived_while_the_slot_is_erased_is_there),
         cmocka_unit_test(the_signature_is_checked_once_however_long_the_storage_takes),
         cmocka_unit_test(what_a_dropped_connection_leaves_is_resumed_at_the_very_byte),
         cmocka_unit_test(what_a_restart_leaves_is_resumed_at_the_last_whole_sector),
@@ -1113,6 +1152,7 @@ int main(void)
         cmocka_unit_test(while_a_restart_is_pending_everything_else_is_busy),
         cmocka_unit_test(while_a_trial_runs_everything_but_its_confirmation_is_busy),
         cmocka_unit_test(an_image_that_has_rotted_is_not_started),
+        cmocka_unit_test(marks_that_could_not_be_erased_are_erased_by_the_next_boot),
         cmocka_unit_test(a_boot_whose_client_has_gone_ends_by_itself),
         cmocka_unit_test(a_confirmation_that_failed_can_be_repeated),
         cmocka_unit_test(an_image_that_runs_as_the_last_resort_can_be_confirmed_and_replaced),
