@@ -332,13 +332,14 @@ static uint32_t on_tick(void *app, uint32_t now_ms)
     return service->active > 0 && wait_ms > SWEEP_MS ? SWEEP_MS : wait_ms;
 }
 
+/* One that waits for the store has its answer still to come. */
 bool service_is_sent(const struct service *service)
 {
     for (uint32_t i = 0; i < service->used_slots; i++) {
         const struct service_slot *slot = &service->slots[i];
+        unsigned unsaid = DORY_WANTS_OUTPUT | DORY_WANTS_STORE;
 
-        if (slot->conn != NULL &&
-            ((dory_session_wants(&slot->session) & DORY_WANTS_OUTPUT) != 0 || net_unsent(slot->conn) > 0)) {
+        if (slot->conn != NULL && ((dory_session_wants(&slot->session) & unsaid) != 0 || net_unsent(slot->conn) > 0)) {
             return false;
         }
     }

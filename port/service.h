@@ -47,7 +47,8 @@ extern const struct net_events service_events;
 /* Bytes of each session's buffer. */
 size_t service_buffer_size(const struct dory_server *server);
 
-/* Returns whether all that the sessions have to say now has reached their peers, as far as the net can tell. */
+/* Returns whether all that the sessions have to say, what waits for the store included, has reached their peers, as far as the
+ * net can tell. */
 bool service_is_sent(const struct service *service);
 
 /* Ends what has not arrived whole and takes no further connection. What is being committed is finished and answered:

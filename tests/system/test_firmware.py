@@ -214,6 +214,18 @@ def test_a_permanent_image_needs_no_confirmation(device, make):
     runs(made, image)
 
 
+def test_a_boot_is_answered_however_long_the_check_of_the_image_takes(device, make):
+    made = device()
+    for size in (14_000, 18_400, 22_700, 27_000):  # the check takes one turn more of each
+        image = make(size=size)
+        upload(made, image)
+        restarted(made, lambda: run(made, "reboot"))
+        seen = made.out.count("\naddress ")
+        assert boot(made, "test", image) == "ok"
+        poll_until(lambda seen=seen: made.out.count("\naddress ") > seen, "the board comes back", boards.START_SECONDS)
+        restarted(made, lambda: run(made, "reboot"))
+
+
 def test_an_older_version_may_be_installed(device, make):
     made = device()
     image = make(version=(0, 9, 0, 0))
