@@ -12,6 +12,7 @@
 /* Chapter "System Register Block", "Soft Reset Control Register": a bit holds its block in reset. */
 #define SOFT_RST_CR REGISTER(0x40038048)
 #define SOFT_RST_MAC (1U << 4)
+#define SOFT_RST_TIMER (1U << 6)
 #define SOFT_RST_MMUART0 (1U << 7)
 #define SOFT_RST_SPI0 (1U << 9)
 

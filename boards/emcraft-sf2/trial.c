@@ -21,6 +21,7 @@
 void trial_begin(uint32_t seconds)
 {
     kept.trial_s = seconds;
+    SOFT_RST_CR &= ~SOFT_RST_TIMER;
     TIMER1_LOADVAL = TIMER_HZ;
     TIMER1_CTRL = CTRL_ENABLE | CTRL_INTERRUPT;
     cortex_m_enable(TRIAL_INTERRUPT);
