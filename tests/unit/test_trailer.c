@@ -71,6 +71,26 @@ static void marks_lie_where_mcuboot_has_them(void **state)
     assert_memory_equal(bytes, confirmed, sizeof confirmed);
 }
 
+static void marks_are_made_in_the_order_of_mcuboot(void **state)
+{
+    static const uint8_t orders[][4] = {[TRAILER_TEST] = {16, 40},
+                                        [TRAILER_PERMANENT] = {16, 24, 40},
+                                        [TRAILER_START] = {32},
+                                        [TRAILER_CONFIRM] = {24},
+                                        [TRAILER_ADOPT] = {32, 24, 40, 16}};
+    struct trailer_mark mark;
+
+    (void)state;
+    for (unsigned plan = 0; plan < COUNT_OF(orders); plan++) {
+        for (unsigned nth = 0; nth < 6; nth++) {
+            bool there = nth < sizeof orders[plan] && orders[plan][nth] != 0;
+
+            assert_int_equal(trailer_mark(&mark, (enum trailer_plan)plan, nth, 1), there);
+            assert_true(!there || mark.from_end == orders[plan][nth]);
+        }
+    }
+}
+
 static void an_image_is_pending_then_tried_then_confirmed(void **state)
 {
     uint8_t bytes[TRAILER_LEN];
@@ -273,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_lie_where_mcuboot_has_them),
+        cmocka_unit_test(marks_are_made_in_the_order_of_mcuboot),
         cmocka_unit_test(an_image_is_pending_then_tried_then_confirmed),
         cmocka_unit_test(an_image_for_good_is_confirmed_by_its_start),
         cmocka_unit_test(marks_that_are_not_all_there_ask_for_nothing),
