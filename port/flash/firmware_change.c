@@ -507,18 +507,20 @@ static void begin_writer(struct firmware *firmware, const struct dory_put *put, 
         (struct dory_writer){.size = put->size, .stored = stored, .crc32 = put->crc32, .has_crc32 = put->has_crc32};
 }
 
-/* Goes on with what the notes tell. Returns false when it can't be used after all, whyever. */
-static bool resume_noted(struct firmware *firmware, const struct dory_put *put)
+/* Goes on with what the notes tell. DORY_OK; DORY_BUSY: the storage works for somebody else; DORY_NOT_FOUND: it can't be used
+ * after all, whyever. */
+static int resume_noted(struct firmware *firmware, const struct dory_put *put)
 {
     struct firmware_change *change = &firmware->change;
+    int result = firmware_notes_header(firmware, firmware->buffer, FIRMWARE_PATIENCE);
 
-    if (firmware_notes_header(firmware, firmware->buffer, FIRMWARE_PATIENCE) != DORY_OK) {
-        return false;
+    if (result != DORY_OK) {
+        return result == DORY_BUSY ? DORY_BUSY : DORY_NOT_FOUND;
     }
     memcpy(firmware->first, firmware->buffer, sizeof firmware->first);
     dory_image_begin(&firmware->check, &firmware->rules, put->size);
     if (dory_image_feed(&firmware->check, firmware->buffer, DORY_IMAGE_HEADER) != DORY_MORE) {
-        return false;
+        return DORY_NOT_FOUND;
     }
     begin_change(firmware, MODE_PUT, PHASE_DATA, firmware_other(firmware));
     change->at = firmware->partial.stored;
@@ -526,28 +528,31 @@ static bool resume_noted(struct firmware *firmware, const struct dory_put *put)
     change->noted = change->at;
     change->unit = firmware->partial.unit;
     change->fed = DORY_IMAGE_HEADER;
-    return true;
+    return DORY_OK;
 }
 
-/* Goes on with a partial, if there is one of this content. */
-static bool resume(struct firmware *firmware, const struct dory_put *put)
+/* Goes on with a partial of this content. DORY_OK; DORY_NOT_FOUND: there is none; DORY_BUSY. */
+static int resume(struct firmware *firmware, const struct dory_put *put)
 {
     struct firmware_partial *partial = &firmware->partial;
     uint32_t stored = partial->stored;
+    int result = DORY_OK;
 
     /* (A step that was under way when it was kept may have failed: then keep_noted() has made it one that is not live.) */
     if (!put->resume || !put->has_crc32 || stored == 0 || partial->size != put->size || partial->crc32 != put->crc32) {
-        return false;
+        return DORY_NOT_FOUND;
     }
     if (partial->live) {
         firmware->change.mode = MODE_PUT;
-    } else if (!resume_noted(firmware, put)) {
-        return false;
+    } else {
+        result = resume_noted(firmware, put);
     }
-    partial->live = false;
-    partial->stored = 0;
-    begin_writer(firmware, put, stored);
-    return true;
+    if (result == DORY_OK) {
+        partial->live = false;
+        partial->stored = 0;
+        begin_writer(firmware, put, stored);
+    }
+    return result;
 }
 
 int firmware_change_put(struct firmware *firmware, const struct dory_put *put, struct dory_writer **writer)
@@ -560,7 +565,11 @@ int firmware_change_put(struct firmware *firmware, const struct dory_put *put, s
     if (result != DORY_OK) {
         return result;
     }
-    if (!resume(firmware, put)) {
+    result = resume(firmware, put);
+    if (result == DORY_BUSY) {
+        return result;
+    }
+    if (result == DORY_NOT_FOUND) {
         if (firmware->partial.live) {
             keep_noted(firmware);
         }

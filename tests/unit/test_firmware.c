@@ -579,6 +579,24 @@ static void what_a_restart_leaves_is_resumed_at_the_last_whole_sector(void **sta
     }
 }
 
+static void a_partial_outlives_a_put_while_the_chip_works_for_somebody_else(void **state)
+{
+    struct dory_put put = putting(&second, true);
+    struct dory_writer *writer;
+    struct rig rig;
+
+    (void)state;
+    begin(&rig);
+    break_off(&rig, &second, 1300, true);
+    start(&rig);
+    rig.sim.stuck = true;
+    assert_int_equal(call->put(&rig.firmware, &put, &writer), DORY_BUSY);
+    rig.sim.stuck = false;
+    assert_int_equal(call->put(&rig.firmware, &put, &writer), DORY_OK);
+    assert_int_equal(writer->stored, 1024);
+    end_rig(&rig);
+}
+
 static void a_partial_is_resumed_by_the_same_content_only(void **state)
 {
     (void)state;
@@ -1138,6 +1156,7 @@ int main(void)
         cmocka_unit_test(the_signature_is_checked_once_however_long_the_storage_takes),
         cmocka_unit_test(what_a_dropped_connection_leaves_is_resumed_at_the_very_byte),
         cmocka_unit_test(what_a_restart_leaves_is_resumed_at_the_last_whole_sector),
+        cmocka_unit_test(a_partial_outlives_a_put_while_the_chip_works_for_somebody_else),
         cmocka_unit_test(a_partial_is_resumed_by_the_same_content_only),
         cmocka_unit_test(a_partial_outlives_another_put_whose_header_is_wrong),
         cmocka_unit_test(a_put_that_is_given_up_for_good_leaves_nothing),
