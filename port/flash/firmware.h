@@ -72,15 +72,17 @@ struct firmware_image {
 
 /* What is under way: its own. */
 struct firmware_change {
-    uint8_t mode;      /* enum firmware_mode, in firmware_private.h */
-    uint8_t phase;     /* enum firmware_phase */
-    uint8_t step;      /* enum firmware_step: what the storage is asked to do */
-    uint8_t slot;      /* of which slot */
-    uint8_t boot;      /* enum dory_boot_mode */
-    uint8_t plan;      /* enum trailer_plan */
-    uint8_t nth;       /* mark to be made next */
-    int8_t result;     /* the first failure, or DORY_OK */
+    uint8_t mode;  /* enum firmware_mode, in firmware_private.h */
+    uint8_t phase; /* enum firmware_phase */
+    uint8_t step;  /* enum firmware_step: what the storage is asked to do */
+    uint8_t slot;  /* of which slot */
+    uint8_t boot;  /* enum dory_boot_mode */
+    uint8_t plan;  /* enum trailer_plan */
+    uint8_t nth;   /* mark to be made next */
+    int8_t result; /* the first failure, or DORY_OK */
+    bool committing;
     bool unobserved;   /* nobody asks for it any more */
+    bool unsure;       /* `unit` may have been programmed before a start, though nothing is to be seen of that */
     uint16_t unit;     /* of the notes: the next one */
     uint16_t buffered; /* bytes in `buffer` */
     uint16_t counter;  /* of the update, for its marks */
@@ -100,6 +102,7 @@ struct firmware_partial {
     uint32_t size;   /* of the whole image */
     uint32_t crc32;
     uint16_t unit; /* of the notes: the next one that can be used */
+    bool unsure;   /* as in struct firmware_change */
     bool live;     /* its state is still in `change` */
 };
 

@@ -18,7 +18,7 @@
  *
  * After a start, what notes tell ends with a whole sector: that which comes next is erased again. Marks are made in a sector
  * that has been erased since the start, or it is erased again. Nothing is ever programmed twice, because it looks blank; but
- * copy_done, see trailer.c.
+ * copy_done, and the first note after a start, with the same bits (trailer.c, firmware_notes.c).
  */
 #include <string.h>
 
@@ -123,7 +123,8 @@ static void keep_noted(struct firmware *firmware)
     *partial = (struct firmware_partial){.stored = can_go_on ? change->noted : 0,
                                          .size = (uint32_t)firmware->writer.size,
                                          .crc32 = firmware->writer.crc32,
-                                         .unit = change->unit};
+                                         .unit = change->unit,
+                                         .unsure = change->unsure};
 }
 
 /* The storage has failed. */
@@ -131,7 +132,7 @@ static void fail(struct firmware *firmware)
 {
     struct firmware_change *change = &firmware->change;
 
-    if (change->phase == PHASE_DATA || change->phase == PHASE_FLUSH || firmware->partial.live) {
+    if (change->phase == PHASE_DATA || firmware->partial.live) {
         keep_noted(firmware);
     }
     if (change->result == DORY_OK) {
@@ -203,23 +204,22 @@ static void begin_read(struct firmware *firmware, uint32_t end)
 
 /* ---- Phases: each begins the next step, or goes on to another phase ---- */
 
-/* The note that ends a put: that under way, or what there is of another one. */
-static void begin_end_note(struct firmware *firmware)
+/* Makes a note of so many bytes, or, with 0, of the end. Returns false when another one comes ahead of it. */
+static bool begin_note(struct firmware *firmware, uint32_t number)
 {
-    uint32_t len;
-    uint32_t off = firmware_note_end(firmware, &len);
+    struct firmware_change *change = &firmware->change;
+    bool unsure = change->unsure;
+    uint32_t off = firmware_note_unit(firmware, unsure ? change->noted : number);
 
-    begin_program(firmware, off, firmware->note, len);
+    change->unsure = false;
+    begin_program(firmware, off, firmware->note, FIRMWARE_UNIT);
+    return !unsure;
 }
 
 static void on_close(struct firmware *firmware)
 {
-    struct firmware_change *change = &firmware->change;
-
-    change->phase = PHASE_CLEAR;
-    if (firmware->partial.stored > 0) {
-        change->unit = firmware->partial.unit;
-        begin_end_note(firmware);
+    if (firmware->partial.stored == 0 || begin_note(firmware, 0)) {
+        firmware->change.phase = PHASE_CLEAR;
     }
 }
 
@@ -234,6 +234,7 @@ static void on_clear(struct firmware *firmware)
     change->phase = change->mode == MODE_REMOVE ? PHASE_OVER : PHASE_UNMARK;
     change->erased = firmware_other_slot(firmware)->sector_size;
     change->unit = 0;
+    change->noted = 0;
     begin_erase(firmware, 0);
 }
 
@@ -254,13 +255,9 @@ static void on_erase(struct firmware *firmware, enum firmware_phase next)
 static void on_note(struct firmware *firmware)
 {
     struct firmware_change *change = &firmware->change;
-    uint32_t len;
-
     change->phase = PHASE_DATA;
     if (firmware->writer.has_crc32) {
-        uint32_t off = firmware_note_open(firmware, &len);
-
-        begin_program(firmware, off, firmware->note, len);
+        begin_program(firmware, firmware_note_open(firmware), firmware->note, FIRMWARE_NOTE);
     }
 }
 
@@ -306,17 +303,15 @@ static bool note_is_due(const struct firmware *firmware)
 static bool on_data(struct firmware *firmware)
 {
     struct firmware_change *change = &firmware->change;
-    uint32_t len;
 
     if (change->fed < change->at) {
         begin_read(firmware, change->at);
     } else if (note_is_due(firmware)) {
-        uint32_t off = firmware_note_progress(firmware, &len);
-
-        change->noted = change->at;
-        begin_program(firmware, off, firmware->note, len);
-    } else if (change->buffered > 0 && (change->phase == PHASE_FLUSH || change->buffered == piece_room(firmware))) {
+        change->noted = begin_note(firmware, change->at) ? change->at : change->noted;
+    } else if (change->buffered > 0 && (change->committing || change->buffered == piece_room(firmware))) {
         begin_piece(firmware);
+    } else if (change->committing) {
+        change->phase = PHASE_JUDGE;
     } else {
         return false;
     }
@@ -324,14 +319,10 @@ static bool on_data(struct firmware *firmware)
 }
 
 /* All bytes are there. Here the signature is checked, which blocks. */
-static void on_flush(struct firmware *firmware)
+static void on_judge(struct firmware *firmware)
 {
-    int result;
+    int result = dory_image_finish(&firmware->check);
 
-    if (on_data(firmware)) {
-        return;
-    }
-    result = dory_image_finish(&firmware->check);
     if (result < 0) {
         refuse(firmware, result);
     } else {
@@ -342,10 +333,9 @@ static void on_flush(struct firmware *firmware)
 /* The put is over: it succeeds now, or has failed. */
 static void on_end(struct firmware *firmware, enum firmware_phase next)
 {
-    if (has_notes(firmware)) {
-        begin_end_note(firmware);
+    if (!has_notes(firmware) || begin_note(firmware, 0)) {
+        firmware->change.phase = (uint8_t)next;
     }
-    firmware->change.phase = (uint8_t)next;
 }
 
 static void on_publish(struct firmware *firmware)
@@ -415,8 +405,8 @@ static bool begin_next(struct firmware *firmware)
         break;
     case PHASE_DATA:
         return on_data(firmware);
-    case PHASE_FLUSH:
-        on_flush(firmware);
+    case PHASE_JUDGE:
+        on_judge(firmware);
         break;
     case PHASE_END:
         on_end(firmware, PHASE_PUBLISH);
@@ -527,6 +517,7 @@ static int resume_noted(struct firmware *firmware, const struct dory_put *put)
     change->erased = change->at;
     change->noted = change->at;
     change->unit = firmware->partial.unit;
+    change->unsure = firmware->partial.unsure;
     change->fed = DORY_IMAGE_HEADER;
     return DORY_OK;
 }
@@ -574,6 +565,9 @@ int firmware_change_put(struct firmware *firmware, const struct dory_put *put, s
             keep_noted(firmware);
         }
         begin_change(firmware, MODE_PUT, PHASE_HEADER, firmware_other(firmware));
+        firmware->change.noted = firmware->partial.stored; /* until that is closed */
+        firmware->change.unit = firmware->partial.unit;
+        firmware->change.unsure = firmware->partial.unsure;
         dory_image_begin(&firmware->check, &firmware->rules, put->size);
         begin_writer(firmware, put, 0);
     }
@@ -697,11 +691,8 @@ int firmware_change_commit(struct firmware *firmware)
     } else if (change->phase == PHASE_HEADER) {
         refuse(firmware, dory_image_finish(&firmware->check));
     }
+    change->committing = true;
     result = advance(firmware);
-    if (result == DORY_OK && change->phase == PHASE_DATA) { /* (what comes before it may have taken until now) */
-        change->phase = PHASE_FLUSH;
-        result = advance(firmware);
-    }
     if (result != DORY_MORE) {
         change->mode = MODE_NONE;
     }
@@ -736,7 +727,7 @@ void firmware_change_abort(struct firmware *firmware, bool keep)
 
     if (change->phase == PHASE_HEADER || (change->mode == MODE_REMOVE && change->phase == PHASE_CLEAR)) {
         change->mode = MODE_NONE;
-    } else if (change->mode == MODE_REMOVE || change->phase >= PHASE_FLUSH) {
+    } else if (change->mode == MODE_REMOVE || change->committing || change->phase >= PHASE_JUDGE) {
         change->unobserved = true;
     } else if (keep && firmware->writer.has_crc32) {
         keep_partial(firmware);

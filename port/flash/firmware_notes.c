@@ -11,9 +11,10 @@
  * are none. A unit that is not whole differs from its complement, see trailer.h.
  *
  * After a cut the unit under way may have been programmed though nothing is to be seen of it. So the one behind the last that
- * is not blank is left out.
+ * is not blank is left out. The next one tells again what is known, and comes ahead of all others: it may have been left out
+ * of sight, too, but then its bits were the same.
  *
- * Where the sector is too small for a note of each sector of the image, there is one of every second, and so on. SPARE units
+ * Where the sector is too small for a note of each sector of the image, there is one of every second, and so on. Some units
  * more are for those that are left out. The last unit of all is kept for the end; a partial for which there is no other is
  * none any more.
  */
@@ -23,15 +24,16 @@
 #include "firmware_private.h"
 
 #define MAGIC 0x31303064U /* "d001" */
-#define UNIT 8U
 #define UNITS_OFF FIRMWARE_NOTE
 #define MARKS_LEN 48U /* of the trailer, and what a stock MCUboot has ahead of it: swap_size */
-#define SPARE 10U
+#define LEAST_SPARE 10U
+#define MOST_SPARE 64U
 
 /* Places of numbers in a note. */
 enum { AT_SIZE = 4, AT_CRC32 = 8, AT_FIRST = 12, AT_CHECK = 20 };
 
-_Static_assert(FIRMWARE_MIN_SECTOR - UNITS_OFF - MARKS_LEN >= (SPARE + 4) * UNIT, "there is room for notes");
+_Static_assert(FIRMWARE_MIN_SECTOR - UNITS_OFF - MARKS_LEN >= (LEAST_SPARE + 4) * FIRMWARE_UNIT,
+               "there is room for notes");
 
 static void put32(uint8_t *at, uint32_t number)
 {
@@ -54,15 +56,15 @@ static uint32_t sectors_of(const struct flash_device *slot)
 
 static uint32_t units_of(const struct flash_device *slot)
 {
-    uint32_t units = (slot->sector_size - UNITS_OFF - MARKS_LEN) / UNIT;
-    uint32_t wanted = sectors_of(slot) + SPARE;
+    uint32_t units = (slot->sector_size - UNITS_OFF - MARKS_LEN) / FIRMWARE_UNIT;
+    uint32_t wanted = sectors_of(slot) + MOST_SPARE;
 
     return units < wanted ? units : wanted;
 }
 
 uint32_t firmware_notes_interval(const struct flash_device *slot)
 {
-    uint32_t notes = units_of(slot) - SPARE;
+    uint32_t notes = units_of(slot) - LEAST_SPARE;
 
     return (sectors_of(slot) + notes - 1) / notes * slot->sector_size;
 }
@@ -74,7 +76,7 @@ bool firmware_notes_have_room(const struct flash_device *slot, unsigned unit)
 
 static uint32_t place_of(const struct flash_device *slot, uint32_t unit)
 {
-    return firmware_room(slot) + UNITS_OFF + unit * UNIT;
+    return firmware_room(slot) + UNITS_OFF + unit * FIRMWARE_UNIT;
 }
 
 static uint32_t check_of(const struct flash_device *slot, const uint8_t *note)
@@ -88,7 +90,7 @@ static uint32_t check_of(const struct flash_device *slot, const uint8_t *note)
 
 /* ---- Making notes ---- */
 
-uint32_t firmware_note_open(struct firmware *firmware, uint32_t *len)
+uint32_t firmware_note_open(struct firmware *firmware)
 {
     uint8_t *note = firmware->note;
 
@@ -97,27 +99,14 @@ uint32_t firmware_note_open(struct firmware *firmware, uint32_t *len)
     put32(note + AT_CRC32, firmware->writer.crc32);
     memcpy(note + AT_FIRST, firmware->first, sizeof firmware->first);
     put32(note + AT_CHECK, check_of(firmware_other_slot(firmware), note));
-    *len = FIRMWARE_NOTE;
     return firmware_room(firmware_other_slot(firmware));
 }
 
-/* The next unit becomes `number`. */
-static uint32_t note_unit(struct firmware *firmware, uint32_t number, uint32_t *len)
+uint32_t firmware_note_unit(struct firmware *firmware, uint32_t number)
 {
     put32(firmware->note, number);
     put32(firmware->note + 4, ~number);
-    *len = UNIT;
     return place_of(firmware_other_slot(firmware), firmware->change.unit++);
-}
-
-uint32_t firmware_note_progress(struct firmware *firmware, uint32_t *len)
-{
-    return note_unit(firmware, firmware->change.at, len);
-}
-
-uint32_t firmware_note_end(struct firmware *firmware, uint32_t *len)
-{
-    return note_unit(firmware, 0, len);
 }
 
 /* ---- Reading notes ---- */
@@ -158,10 +147,10 @@ static bool take_unit(struct firmware_partial *partial, const uint8_t *unit, uin
 static int read_units(const struct flash_device *slot, struct firmware_partial *partial)
 {
     uint32_t units = units_of(slot);
-    uint8_t unit[UNIT];
+    uint8_t unit[FIRMWARE_UNIT];
 
     for (uint32_t i = 0; i < units; i++) {
-        int result = firmware_read(slot, place_of(slot, i), unit, UNIT, UINT32_MAX);
+        int result = firmware_read(slot, place_of(slot, i), unit, FIRMWARE_UNIT, UINT32_MAX);
 
         if (result != DORY_OK) {
             return result;
@@ -173,7 +162,7 @@ static int read_units(const struct flash_device *slot, struct firmware_partial *
             }
         }
     }
-    return partial->unit < units ? DORY_OK : DORY_NOT_FOUND;
+    return firmware_notes_have_room(slot, partial->unit) ? DORY_OK : DORY_NOT_FOUND;
 }
 
 int firmware_notes_header(struct firmware *firmware, uint8_t header[DORY_IMAGE_HEADER], uint32_t patience)
@@ -215,6 +204,7 @@ int firmware_notes_read(struct firmware *firmware)
     if (result == DORY_OK) {
         partial->size = get32(note + AT_SIZE);
         partial->crc32 = get32(note + AT_CRC32);
+        partial->unsure = true;
         result = read_units(firmware_other_slot(firmware), partial);
     }
     if (result == DORY_OK && partial->stored > 0) {

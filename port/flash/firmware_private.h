@@ -19,7 +19,7 @@ enum firmware_phase {
     PHASE_UNMARK,  /* put: last sector */
     PHASE_NOTE,    /* put: the note that opens it */
     PHASE_DATA,    /* put: bytes, as they come */
-    PHASE_FLUSH,   /* put: the last of them, and the check */
+    PHASE_JUDGE,   /* put: all of it */
     PHASE_END,     /* put: the note that ends it */
     PHASE_PUBLISH, /* put: the image's first bytes */
     PHASE_DROP,    /* put that failed: the note that ends it */
@@ -31,7 +31,9 @@ enum firmware_phase {
 
 enum firmware_step { STEP_NONE, STEP_READ, STEP_PROGRAM, STEP_ERASE };
 
-/* ---- Helpers ---- */
+#define FIRMWARE_UNIT 8U
+
+/* ---- Slots ---- */
 
 static inline unsigned firmware_other(const struct firmware *firmware)
 {
@@ -65,10 +67,12 @@ uint32_t firmware_notes_interval(const struct flash_device *slot);
 /* Returns whether a further note of progress has room; that which ends a put always has. */
 bool firmware_notes_have_room(const struct flash_device *slot, unsigned unit);
 
-/* Make a note in firmware->note. Each returns where in the slot it goes, and sets `*len`. */
-uint32_t firmware_note_open(struct firmware *firmware, uint32_t *len);
-uint32_t firmware_note_progress(struct firmware *firmware, uint32_t *len);
-uint32_t firmware_note_end(struct firmware *firmware, uint32_t *len);
+/* Makes the note that opens a put, in firmware->note. Returns where in the slot it goes. */
+uint32_t firmware_note_open(struct firmware *firmware);
+
+/* Makes the next note in firmware->note, FIRMWARE_UNIT bytes: so many bytes are there, or 0: the put is over. Returns where
+ * it goes. */
+uint32_t firmware_note_unit(struct firmware *firmware, uint32_t number);
 
 /* Finds the partial of the other slot. DORY_OK, DORY_IO_ERROR. */
 int firmware_notes_read(struct firmware *firmware);

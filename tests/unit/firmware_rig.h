@@ -142,13 +142,13 @@ static inline void on_refused(void *ctx, enum dory_image_fault fault)
     rig->refusals++;
 }
 
-/* copy_done, see trailer.c. */
-static inline bool is_copy_done(const struct flash_sim *sim, uint64_t off)
+/* copy_done, see trailer.c, and notes, see firmware_notes.c. */
+static inline bool may_retry(const struct flash_sim *sim, uint64_t off)
 {
     uint64_t slot_size = sim->device.size / 2;
     uint64_t from_end = slot_size - off % slot_size;
 
-    return from_end > 24 && from_end <= 32;
+    return (from_end > 24 && from_end <= 32) || (from_end > 48 && from_end <= sim->device.sector_size - FIRMWARE_NOTE);
 }
 
 static inline void begin_rig(struct rig *rig, const struct rig_geometry *geometry)
@@ -164,7 +164,7 @@ static inline void begin_rig(struct rig *rig, const struct rig_geometry *geometr
     memset(rig, 0, sizeof *rig);
     rig->geometry = *geometry;
     flash_begin(&rig->sim, 2 * slot_size, geometry->page_size, geometry->sector_size);
-    rig->sim.may_retry = is_copy_done;
+    flash_let_retry(&rig->sim, may_retry);
     for (unsigned i = 0; i < 2; i++) {
         rig->slot[i] =
             flash_window_begin(&rig->window[i], &rig->sim.device, i * slot_size, slot_size, geometry->page_size);

@@ -10,7 +10,7 @@
  *
  * A page counts as used from its programming on until its sector has been erased, whatever its bytes look like: also when
  * the power was cut before the first bit changed, and also when it was cut while the sector was being erased. A test may
- * except pages that are programmed again with the same bytes when nothing can be seen of the first time (`may_retry`).
+ * except pages that are programmed again when nothing can be seen of the first time; with the same bytes (`may_retry`).
  */
 #ifndef FLASH_SIM_H
 #define FLASH_SIM_H
@@ -42,6 +42,7 @@ struct flash_sim {
     struct flash_device device;
     uint8_t *bytes;
     bool *used;       /* a page each */
+    uint32_t *sums;   /* the same, of the bytes that were programmed last; NULL without may_retry */
     unsigned *erases; /* a sector each: how often */
     uint32_t random;
     unsigned most_later; /* times that an operation answers DORY_MORE at most */
@@ -100,21 +101,27 @@ static inline void flash_tear(struct flash_sim *sim, const struct flash_operatio
     }
     for (uint64_t page = operation->off / page_size; page < (operation->off + operation->len) / page_size; page++) {
         sim->used[page] = operation->data != NULL || tear != TEAR_ALL;
+        if (sim->sums != NULL) {
+            sim->sums[page] = operation->data != NULL ? flash_sum(operation->data, operation->len) : 0;
+        }
     }
 }
 
 /* Whether a page can be programmed. */
-static inline bool flash_is_free(const struct flash_sim *sim, uint64_t off)
+static inline bool flash_is_free(const struct flash_sim *sim, const struct flash_operation *operation)
 {
-    if (sim->device.sector_size == 0 || !sim->used[off / sim->device.page_size]) {
+    uint64_t page = operation->off / operation->len;
+
+    if (sim->device.sector_size == 0 || !sim->used[page]) {
         return true;
     }
-    for (uint64_t i = 0; i < sim->device.page_size; i++) {
-        if (sim->bytes[off + i] != 0xff) {
+    for (uint64_t i = 0; i < operation->len; i++) {
+        if (sim->bytes[operation->off + i] != 0xff) {
             return false;
         }
     }
-    return sim->may_retry != NULL && sim->may_retry(sim, off);
+    return sim->may_retry != NULL && sim->may_retry(sim, operation->off) &&
+           sim->sums[page] == flash_sum(operation->data, operation->len);
 }
 
 static inline void flash_do(struct flash_sim *sim, const struct flash_operation *operation, bool fails)
@@ -125,7 +132,7 @@ static inline void flash_do(struct flash_sim *sim, const struct flash_operation 
     if (operation->data == NULL) {
         sim->erases[operation->off / operation->len]++;
     } else {
-        assert(flash_is_free(sim, operation->off));
+        assert(flash_is_free(sim, operation));
     }
     flash_tear(sim, operation, fails ? sim->fail_as : TEAR_ALL);
 }
@@ -247,10 +254,19 @@ static inline void flash_begin(struct flash_sim *sim, uint64_t size, uint32_t pa
     memset(sim->used, 1, size / page_size * sizeof *sim->used);
 }
 
+/* Excepts pages of which `may_retry` says so. */
+static inline void flash_let_retry(struct flash_sim *sim, bool (*may_retry)(const struct flash_sim *sim, uint64_t off))
+{
+    sim->may_retry = may_retry;
+    sim->sums = (uint32_t *)calloc(sim->device.size / sim->device.page_size, sizeof *sim->sums);
+    assert(sim->sums != NULL);
+}
+
 static inline void flash_end(struct flash_sim *sim)
 {
     free(sim->bytes);
     free(sim->used);
+    free(sim->sums);
     free(sim->erases);
 }
 
@@ -260,6 +276,9 @@ static inline void flash_copy(struct flash_sim *to, const struct flash_sim *from
     assert(to->device.size == from->device.size && to->device.page_size == from->device.page_size);
     memcpy(to->bytes, from->bytes, from->device.size);
     memcpy(to->used, from->used, from->device.size / from->device.page_size * sizeof *from->used);
+    if (from->sums != NULL) {
+        memcpy(to->sums, from->sums, from->device.size / from->device.page_size * sizeof *from->sums);
+    }
     to->pending = false;
 }
 

@@ -36,15 +36,21 @@ struct level {
     struct rig after; /* where the power comes back */
 };
 
+/* What may come to run. */
+struct allowed {
+    const struct test_image *next; /* that is being put, or whatever else; NULL: none */
+    enum dory_boot_mode mode;      /* of its start */
+    bool asked;                    /* it may be started now */
+    bool confirming;               /* it may be confirmed */
+};
+
 /* What is known of the device when the power goes. */
 struct cuts {
     struct rig rig;
     struct level level[DEPTH];
     const struct test_image *safe; /* the image that was confirmed last */
-    const struct test_image *next; /* that is being put, or whatever else; NULL: none */
-    enum dory_boot_mode mode;      /* of its start */
-    bool asked;                    /* it may be started now */
-    bool confirming;               /* it may be confirmed */
+    struct allowed may;
+    unsigned left; /* operations of the repeated update that are not cut; then one is */
     unsigned count[DEPTH];
     unsigned resumed;
     unsigned trials;
@@ -67,27 +73,50 @@ static void assert_right_image(struct rig *rig, struct cuts *cuts)
         assert_true(rig->firmware.told.confirmed);
         return;
     }
-    assert_true(cuts->next != NULL && cuts->asked && runs(rig, cuts->next));
+    assert_true(cuts->may.next != NULL && cuts->may.asked && runs(rig, cuts->may.next));
     if (rig->booted.on_trial) {
         cuts->trials++;
-        assert_int_equal(cuts->mode, DORY_BOOT_TEST);
+        assert_int_equal(cuts->may.mode, DORY_BOOT_TEST);
         assert_false(rig->firmware.told.confirmed);
         start(rig); /* and isn't confirmed */
         assert_true(runs(rig, cuts->safe) && rig->booted.confirmed);
     } else {
-        assert_true(rig->booted.confirmed && (cuts->confirming || cuts->mode == DORY_BOOT_PERMANENT));
+        assert_true(rig->booted.confirmed && (cuts->may.confirming || cuts->may.mode == DORY_BOOT_PERMANENT));
     }
 }
 
 static void cut(void *ctx, struct flash_sim *sim, const struct flash_operation *operation);
+static void cut_one(void *ctx, struct flash_sim *sim, const struct flash_operation *operation);
+
+/* All of the update is done again, and sometimes cut once more, somewhere. What was noted of a put is not sent again. */
+static void repeat(struct cuts *cuts, unsigned depth)
+{
+    struct rig *rig = &cuts->level[depth].after;
+    const struct test_image *goal = cuts->may.next != NULL && cuts->may.next != &bad ? cuts->may.next : &third;
+    uint64_t noted = rig->firmware.partial.crc32 == goal->crc32 ? call->partial(&rig->firmware, "firmware") : 0;
+    struct allowed before = cuts->may;
+    uint64_t resumed;
+
+    if (depth + 1 < DEPTH && cuts->count[depth] % 5 == 0) {
+        cuts->may = (struct allowed){.next = goal, .mode = DORY_BOOT_TEST, .asked = true, .confirming = true};
+        cuts->left = cuts->count[depth] / 5 % 29;
+        rig->sim.before = cut_one;
+    }
+    assert_int_equal(update(rig, goal, DORY_BOOT_TEST, &resumed), DORY_OK);
+    rig->sim.before = NULL;
+    assert_true(runs(rig, goal) && rig->firmware.told.confirmed);
+    assert_int_equal(resumed, noted);
+    cuts->resumed += resumed > 0;
+    cuts->may = before;
+    start(rig);
+    assert_true(runs(rig, goal) && rig->booted.confirmed);
+}
 
 /* The device as `tear` leaves it: the boot stage runs; then the update is done again. */
 static void come_back(struct cuts *cuts, unsigned depth, const struct flash_sim *from,
                       const struct flash_operation *operation, enum flash_tear tear)
 {
     struct rig *rig = &cuts->level[depth].after;
-    const struct test_image *goal = cuts->next != NULL && cuts->next != &bad ? cuts->next : &third;
-    uint64_t resumed;
 
     flash_copy(&rig->sim, from);
     rig->sim.random = ++cuts->count[depth] * 7919U;
@@ -97,11 +126,7 @@ static void come_back(struct cuts *cuts, unsigned depth, const struct flash_sim 
     rig->sim.before = NULL;
     assert_safe(rig, cuts);
     assert_right_image(rig, cuts);
-    assert_int_equal(update(rig, goal, DORY_BOOT_TEST, &resumed), DORY_OK);
-    assert_true(runs(rig, goal) && rig->firmware.told.confirmed);
-    cuts->resumed += resumed > 0;
-    start(rig);
-    assert_true(runs(rig, goal) && rig->booted.confirmed);
+    repeat(cuts, depth);
 }
 
 static void cut(void *ctx, struct flash_sim *sim, const struct flash_operation *operation)
@@ -110,6 +135,15 @@ static void cut(void *ctx, struct flash_sim *sim, const struct flash_operation *
 
     for (unsigned tear = 0; tear < FLASH_TEARS; tear++) {
         come_back(level->cuts, level->depth, sim, operation, (enum flash_tear)tear);
+    }
+}
+
+static void cut_one(void *ctx, struct flash_sim *sim, const struct flash_operation *operation)
+{
+    struct cuts *cuts = ((struct level *)ctx)->cuts;
+
+    if (cuts->left-- == 0) {
+        cut(ctx, sim, operation);
     }
 }
 
@@ -146,21 +180,21 @@ static void update_and_cut(struct cuts *cuts, const struct test_image *image, en
 {
     struct rig *rig = &cuts->rig;
 
-    cuts->next = image;
-    cuts->mode = mode;
+    cuts->may.next = image;
+    cuts->may.mode = mode;
     assert_int_equal(put_image(rig, image, true, NULL), DORY_OK);
-    cuts->asked = true;
+    cuts->may.asked = true;
     assert_int_equal(boot(rig, mode, image), DORY_OK);
     start(rig);
     assert_true(runs(rig, image));
     if (mode == DORY_BOOT_TEST) {
-        cuts->confirming = true;
+        cuts->may.confirming = true;
         assert_int_equal(boot(rig, DORY_BOOT_CONFIRM, image), DORY_OK);
     }
-    cuts->confirming = false;
-    cuts->asked = false;
+    cuts->may.confirming = false;
+    cuts->may.asked = false;
     cuts->safe = image;
-    cuts->next = NULL;
+    cuts->may.next = NULL;
 }
 
 /* ---- Tests ---- */
@@ -202,17 +236,17 @@ static void a_cut_after_a_trial_that_failed_leaves_the_confirmed_image(void **st
     (void)state;
     begin_cuts(&cuts, &fine);
     for (unsigned i = 0; i < 3; i++) {
-        cuts.next = i < 2 ? &second : &third;
+        cuts.may.next = i < 2 ? &second : &third;
         if (i != 1) {
-            assert_int_equal(put_image(rig, cuts.next, true, NULL), DORY_OK);
+            assert_int_equal(put_image(rig, cuts.may.next, true, NULL), DORY_OK);
         }
-        cuts.asked = true;
-        assert_int_equal(boot(rig, DORY_BOOT_TEST, cuts.next), DORY_OK);
+        cuts.may.asked = true;
+        assert_int_equal(boot(rig, DORY_BOOT_TEST, cuts.may.next), DORY_OK);
         start(rig);
-        assert_true(rig->booted.on_trial && runs(rig, cuts.next));
+        assert_true(rig->booted.on_trial && runs(rig, cuts.may.next));
         start(rig);
         assert_true(runs(rig, &first) && rig->booted.confirmed);
-        cuts.asked = false;
+        cuts.may.asked = false;
     }
     end_cuts(&cuts);
 }
@@ -230,16 +264,16 @@ static void a_cut_on_the_way_back_to_the_image_before_leaves_one_that_works(void
 
         start(rig); /* its own checks are done anew */
         assert_string_equal(rig->firmware.told.slot, "fallback");
-        cuts.next = back;
-        cuts.mode = (enum dory_boot_mode)mode;
-        cuts.asked = true;
-        assert_int_equal(boot(rig, cuts.mode, back), DORY_OK);
+        cuts.may.next = back;
+        cuts.may.mode = (enum dory_boot_mode)mode;
+        cuts.may.asked = true;
+        assert_int_equal(boot(rig, cuts.may.mode, back), DORY_OK);
         start(rig);
         assert_true(runs(rig, back));
-        cuts.confirming = true;
+        cuts.may.confirming = true;
         assert_int_equal(boot(rig, DORY_BOOT_CONFIRM, back), DORY_OK);
-        cuts.confirming = false;
-        cuts.asked = false;
+        cuts.may.confirming = false;
+        cuts.may.asked = false;
         cuts.safe = back;
     }
     end_cuts(&cuts);
@@ -255,16 +289,16 @@ static void a_cut_in_a_put_that_comes_to_nothing_leaves_the_confirmed_image(void
     (void)state;
     begin_cuts(&cuts, &fine);
     update_and_cut(&cuts, &second, DORY_BOOT_TEST);
-    cuts.next = &bad;
+    cuts.may.next = &bad;
     assert_int_equal(put_image(rig, &bad, true, NULL), DORY_BAD_SIGNATURE);
     for (unsigned keep = 0; keep < 2; keep++) {
-        cuts.next = &third;
+        cuts.may.next = &third;
         put = putting(&third, true);
         assert_int_equal(begin_put(rig, &put, &writer), DORY_OK);
         assert_int_equal(write_until(rig, writer, &third, 700, 100), DORY_OK);
         call->abort(&rig->firmware, writer, keep);
         settle(rig);
-        cuts.next = &bad; /* another content takes its place */
+        cuts.may.next = &bad; /* another content takes its place */
         assert_int_equal(put_image(rig, &bad, true, NULL), DORY_BAD_SIGNATURE);
     }
     end_cuts(&cuts);
@@ -323,8 +357,8 @@ static void cuts_do_no_harm_to_images_whose_signatures_are_checked_in_earnest(vo
     begin_cuts(&cuts, &coarse);
     cuts.rig.sim.before = NULL;
     assert_int_equal(put_image(&cuts.rig, &second, true, NULL), DORY_OK);
-    cuts.next = &second;
-    cuts.asked = true;
+    cuts.may.next = &second;
+    cuts.may.asked = true;
     cuts.rig.sim.before = cut; /* in boot and first start: few operations */
     assert_int_equal(boot(&cuts.rig, DORY_BOOT_TEST, &second), DORY_OK);
     start(&cuts.rig);
