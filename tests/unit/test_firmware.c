@@ -5,6 +5,8 @@
  */
 #include "firmware_rig.h"
 
+#include "../../port/flash/firmware.h" /* a test that needs port, for the Makefile */
+
 static const struct rig_geometry geometry = {8, 512, 5};
 
 #define ROOM (4U * 512U)

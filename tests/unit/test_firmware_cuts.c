@@ -6,6 +6,8 @@
  */
 #include "firmware_rig.h"
 
+#include "../../port/flash/firmware.h" /* a test that needs port, for the Makefile */
+
 static const struct rig_geometry fine = {8, 512, 5};
 static const struct rig_geometry coarse = {4, 1024, 3};
 static const struct rig_geometry smallest = {1, 256, 9};
