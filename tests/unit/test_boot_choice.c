@@ -370,6 +370,7 @@ struct loaded {
     uint8_t bytes[MADE_ROOM];
     size_t len;
     unsigned calls;
+    unsigned begins; /* calls at an image's beginning */
     unsigned working;
     unsigned refuse; /* the call that is refused, 0: none */
 };
@@ -382,6 +383,7 @@ static bool load(void *ctx, const struct dory_image *image, uint32_t off, const 
     assert_true(image->header_size == 32 && image->image_size > 0);
     if (off == 0) {
         loaded->len = 0;
+        loaded->begins++;
     }
     assert_true(off == loaded->len && len <= sizeof loaded->bytes - off);
     memcpy(loaded->bytes + off, data, len);
@@ -435,6 +437,22 @@ static void an_image_that_the_board_does_not_want_is_passed_over(void **state)
     loaded.refuse = 1;
     assert_starts(&rig, A, &first, false, true);
     assert_untouched(&rig);
+    end_rig(&rig);
+}
+
+static void an_image_that_is_wrong_is_read_once(void **state)
+{
+    static struct loaded loaded;
+    struct rig rig;
+
+    (void)state;
+    begin_empty(&rig);
+    fill(&rig, A, &first, TRAILER_ADOPT, 1, false);
+    slot_bytes(&rig, A)[700] ^= 1;
+    rig.boot.load = load;
+    rig.boot.ctx = &loaded;
+    assert_int_equal(run_boot_stage(&rig), DORY_NOT_FOUND);
+    assert_int_equal(loaded.begins, 1);
     end_rig(&rig);
 }
 
@@ -509,6 +527,7 @@ int main(void)
         cmocka_unit_test(the_last_resort_is_an_image_that_was_tried_the_older_one_first),
         cmocka_unit_test(an_image_is_loaded_as_it_is_checked),
         cmocka_unit_test(an_image_that_the_board_does_not_want_is_passed_over),
+        cmocka_unit_test(an_image_that_is_wrong_is_read_once),
         cmocka_unit_test(a_slot_that_cannot_be_read_is_passed_over),
         cmocka_unit_test(the_application_is_told_what_runs_and_takes_nothing_else_for_it),
     };

@@ -634,7 +634,7 @@ static void a_partial_outlives_another_put_whose_header_is_wrong(void **state)
 
     (void)state;
     begin(&rig);
-    break_off(&rig, &second, 1200, true);
+    break_off(&rig, &second, 1400, true);
     image.made.bytes[0] ^= 1;
     assert_int_equal(put_image(&rig, &image, true, NULL), DORY_BAD_IMAGE);
     assert_int_equal(call->partial(&rig.firmware, "firmware"), 1024); /* whole sectors: what was in RAM is gone */
