@@ -683,6 +683,32 @@ static void a_put_can_break_off_many_times(void **state)
     end_rig(&rig);
 }
 
+/* The simulation has nothing else programmed where something was, seen or not. */
+static void a_note_that_was_cut_off_without_a_trace_is_not_written_over(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct test_image *next = i == 0 ? &third : &second;
+        struct dory_put put = putting(&second, true);
+        struct dory_writer *writer;
+        struct rig rig;
+
+        begin(&rig);
+        break_off(&rig, &second, 700, true);
+        start(&rig);
+        assert_int_equal(begin_put(&rig, &put, &writer), DORY_OK);
+        assert_int_equal(writer->stored, 512);
+        rig.sim.fail_program = 512 / 8 + 1; /* behind the pages of the second sector */
+        rig.sim.fail_as = TEAR_NOTHING;
+        assert_int_equal(write_until(&rig, writer, &second, 1100, 100), DORY_IO_ERROR);
+        start(&rig);
+        assert_int_equal(call->partial(&rig.firmware, "firmware"), 512);
+        must_put(&rig, next);
+        assert_int_equal(stat_crc32(&rig), next->crc32);
+        end_rig(&rig);
+    }
+}
+
 static void notes_that_are_damaged_are_no_partial(void **state)
 {
     struct rig rig;
@@ -1164,6 +1190,7 @@ int main(void)
         cmocka_unit_test(a_partial_outlives_another_put_whose_header_is_wrong),
         cmocka_unit_test(a_put_that_is_given_up_for_good_leaves_nothing),
         cmocka_unit_test(a_put_can_break_off_many_times),
+        cmocka_unit_test(a_note_that_was_cut_off_without_a_trace_is_not_written_over),
         cmocka_unit_test(notes_that_are_damaged_are_no_partial),
         cmocka_unit_test(bytes_that_rot_in_a_partial_are_found),
         cmocka_unit_test(a_second_writer_is_busy_and_finds_the_first_one),
