@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -118,22 +119,43 @@ static void adapt_to_terminal(EditLine *edit)
     el_set(edit, EL_REFRESH);
 }
 
-/* Reads a byte. Returns 1; 0 at the end; or -1, when a signal wants us to end. */
-static int next_byte(EditLine *edit, char *byte)
+/* Waits for input. Signals come while it waits and at no other time, so none comes unseen just ahead of that. Returns
+ * false when one wants us to end. */
+static bool wait_for_input(EditLine *edit)
 {
-    for (;;) {
-        ssize_t got = link_interrupted() ? -1 : read(STDIN_FILENO, byte, 1);
+    static const int numbers[] = {SIGWINCH, SIGCONT, SIGINT, SIGTERM, SIGHUP};
+    sigset_t ours;
+    sigset_t before;
+    int ready;
 
-        if (got >= 0) {
-            return (int)got;
-        }
-        if (link_interrupted() || errno != EINTR) {
-            return -1;
-        }
+    sigemptyset(&ours);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        sigaddset(&ours, numbers[i]);
+    }
+    sigprocmask(SIG_BLOCK, &ours, &before);
+    do {
+        fd_set input;
+
+        FD_ZERO(&input);
+        FD_SET(STDIN_FILENO, &input);
         if (terminal_changed) {
             adapt_to_terminal(edit);
         }
-    }
+        ready = link_interrupted() ? 0 : pselect(STDIN_FILENO + 1, &input, NULL, NULL, NULL, &before);
+    } while (ready < 0 && errno == EINTR);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return ready != 0;
+}
+
+/* Reads a byte. Returns 1; 0 at the end; or -1, when a signal wants us to end, or there is nothing to read from. */
+static int next_byte(EditLine *edit, char *byte)
+{
+    ssize_t got;
+
+    do {
+        got = wait_for_input(edit) ? read(STDIN_FILENO, byte, 1) : -1;
+    } while (got < 0 && errno == EINTR && !link_interrupted());
+    return (int)got;
 }
 
 /* As libedit's own: 1, 0 at the end, or -1. What is no character is passed over. */

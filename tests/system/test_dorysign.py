@@ -387,7 +387,7 @@ def test_version_is_told(dorysign):
 
 def test_the_transcript_of_the_readme_is_what_happens(dorysign, tmp_path):
     readme = (harness.REPOSITORY / "README.md").read_text()
-    (text,) = [block for block in re.findall(r"^```\n(.*?)^```$", readme, re.M | re.S) if "dorysign keygen" in block]
+    (text,) = [block for block in re.findall(r"^```\n(.*?)^```$", readme, re.M | re.S) if "$ dorysign keygen" in block]
     other = images.make_key(tmp_path / "other.pem")
     (dorysign.folder / "other.img").write_bytes(images.sign(other, pattern(100)))
     (dorysign.folder / "app.bin").write_bytes(pattern(32_723))
