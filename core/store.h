@@ -105,7 +105,8 @@ struct dory_store {
     int (*remove)(void *ctx, const char *name, struct dory_writer **writer);
 
     /* Appends up to `len` (> 0) bytes, never more than size - stored. Returns
-     * how many were taken (0: later), or DORY_NO_SPACE, DORY_IO_ERROR. */
+     * how many were taken (0: later), or DORY_NO_SPACE, DORY_IO_ERROR; or, of
+     * a store that judges what it gets, DORY_BAD_IMAGE. */
     int32_t (*write)(void *ctx, struct dory_writer *writer, const uint8_t *data, size_t len);
 
     /* Reads back up to `len` bytes at `off` (< stored) of a resumed partial.
@@ -113,8 +114,9 @@ struct dory_store {
     int32_t (*reread)(void *ctx, struct dory_writer *writer, uint64_t off, uint8_t *dst, size_t len);
 
     /* Makes the change durable and publishes it; stored == size by then.
-     * DORY_MORE: on its way, ask again. DORY_OK or a failure ends it: the
-     * writer is the store's again. */
+     * DORY_MORE: on its way, ask again. DORY_OK or a failure ends it (of a
+     * store that judges what it got, DORY_BAD_IMAGE or DORY_BAD_SIGNATURE, too):
+     * the writer is the store's again. */
     int (*commit)(void *ctx, struct dory_writer *writer);
 
     /* Gives the change up. `keep`: what is stored becomes a partial that a

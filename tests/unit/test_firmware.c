@@ -652,6 +652,9 @@ static void a_put_that_is_given_up_for_good_leaves_nothing(void **state)
     begin(&rig);
     break_off(&rig, &second, 1200, false);
     assert_int_equal(call->partial(&rig.firmware, "firmware"), 0);
+    assert_int_equal(stat_crc32(&rig), 0);
+    assert_string_equal(told_slot(&rig), "empty");
+    assert_int_equal(boot(&rig, DORY_BOOT_TEST, &second), DORY_NOT_FOUND);
     start(&rig);
     assert_int_equal(call->partial(&rig.firmware, "firmware"), 0);
     assert_int_equal(put_image(&rig, &second, true, NULL), DORY_OK);
