@@ -3,6 +3,7 @@
 #include "trial.h"
 
 #include "../common/board.h"
+#include "../common/crash_log.h"
 #include "kept.h"
 #include "registers.h"
 
@@ -37,6 +38,7 @@ void trial_on_timer(void)
 {
     TIMER1_RIS = 1;
     if (kept.trial_s <= 1) {
+        crash_log_restarting(CRASH_LOG_TRIAL);
         board_restart();
     }
     kept.trial_s--;

@@ -25,7 +25,7 @@ void trial_begin(uint32_t seconds);
  * doesn't stop the timer in QEMU. */
 void trial_end(void);
 
-/* Handler for the vector table, of boot stage and application. It needs nothing that start-up prepares. */
+/* Handler for the vector table. Ahead of the end of its time it needs nothing that start-up prepares. */
 void trial_on_timer(void);
 
 #endif
