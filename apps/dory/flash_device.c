@@ -11,7 +11,7 @@
 #include "../../port/net.h"
 #include "link.h"
 
-/* Between two questions whether the new firmware is up, and how long one may take. */
+/* Between two looks whether the new firmware is up. */
 #define POLL_PAUSE_MS 500U
 
 /* How long an answer to a look may take at first, and, longer with each one in vain, at most. What was asked while the
